@@ -1,0 +1,13 @@
+module github.com/mlflow-go/mlflow
+
+go 1.25.0
+
+require (
+	github.com/oapi-codegen/runtime v1.8.0
+	github.com/stretchr/testify v1.12.1
+)
+
+require (
+	github.com/apapsch/go-jsonmerge/v2 v2.0.0 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+)
