@@ -17,3 +17,7 @@ check-generate: ## Check that gen/ is what openapi/mlflow.yaml generates
 	cp gen/doc.go "$$fresh"; \
 	$(TOOL) oapi-codegen -config oapi-codegen.yaml -o "$$fresh/mlflow.gen.go" openapi/mlflow.yaml; \
 	diff -ru gen "$$fresh" || { echo "gen/ is stale: run make generate" >&2; exit 1; }
+
+.PHONY: check-spec
+check-spec: ## Check that openapi/mlflow.yaml is valid OpenAPI
+	@$(TOOL) validate -multi openapi/mlflow.yaml
