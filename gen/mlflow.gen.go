@@ -128,14 +128,14 @@ type Experiment struct {
 
 	// CreationTime Milliseconds since 1970-01-01 UTC. MLflow answers with a number; servers that follow protobuf's JSON mapping
 	// answer with a string. Requests may hold either.
-	CreationTime Timestamp `json:"creation_time,omitempty"`
+	CreationTime *Timestamp `json:"creation_time,omitempty"`
 
 	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
 	ExperimentID ExperimentID `json:"experiment_id"`
 
 	// LastUpdateTime Milliseconds since 1970-01-01 UTC. MLflow answers with a number; servers that follow protobuf's JSON mapping
 	// answer with a string. Requests may hold either.
-	LastUpdateTime Timestamp `json:"last_update_time,omitempty"`
+	LastUpdateTime *Timestamp `json:"last_update_time,omitempty"`
 
 	// LifecycleStage Whether an experiment or run is active or marked as deleted.
 	LifecycleStage LifecycleStage `json:"lifecycle_stage,omitempty"`
@@ -277,7 +277,7 @@ type RunInfo struct {
 	ArtifactURI string `json:"artifact_uri,omitempty"`
 
 	// EndTime Absent while the run goes on, and when it was set to 0.
-	EndTime Timestamp `json:"end_time,omitempty"`
+	EndTime *Timestamp `json:"end_time,omitempty"`
 
 	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
 	ExperimentID ExperimentID `json:"experiment_id"`
@@ -294,7 +294,7 @@ type RunInfo struct {
 
 	// StartTime Milliseconds since 1970-01-01 UTC. MLflow answers with a number; servers that follow protobuf's JSON mapping
 	// answer with a string. Requests may hold either.
-	StartTime Timestamp `json:"start_time,omitempty"`
+	StartTime *Timestamp `json:"start_time,omitempty"`
 
 	// Status The status of a run. Requests must spell it exactly so; answers of later releases may hold values not listed.
 	Status RunStatus `json:"status,omitempty"`
