@@ -401,7 +401,7 @@ type UpdateExperimentRequest struct {
 
 // UpdateRunRequest defines model for UpdateRunRequest.
 type UpdateRunRequest struct {
-	// EndTime It can be changed, but not removed.
+	// EndTime Setting it to 0 is as good as removing it; answers leave it out then.
 	EndTime *Timestamp `json:"end_time,omitempty"`
 
 	// RunID A run's ID, chosen by the server.
