@@ -1,0 +1,64 @@
+package transport
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+)
+
+const (
+	// DefaultMaxBody bounds the answers that are read, after decompression.
+	DefaultMaxBody = 256 << 20
+	// maxErrorBody bounds what is read of an answer that reports an error.
+	maxErrorBody = 64 << 10
+)
+
+// ReadBody returns the answer's body, as far as it could be read, and closes it. Of an answer that reports an error it
+// returns the beginning.
+func ReadBody(response *http.Response) ([]byte, error) {
+	whole, ok := response.Body.(*wholeBody)
+	if !ok {
+		whole = buffer(response, DefaultMaxBody)
+	}
+	return whole.data, whole.err
+}
+
+// wholeBody is a body that has been read already, so that reading it again takes neither time nor a connection. It
+// ends with the error that the reading ended with.
+type wholeBody struct {
+	io.Reader
+	data []byte
+	err  error
+}
+
+func (*wholeBody) Close() error { return nil }
+
+// buffer reads the answer's body, within bounds, and closes it.
+func buffer(response *http.Response, limit int64) *wholeBody {
+	defer response.Body.Close()
+	failed := response.StatusCode >= 300
+	if failed {
+		limit = min(limit, maxErrorBody)
+	}
+	var data bytes.Buffer
+	if expected := response.ContentLength; 0 < expected && expected <= 1<<20 {
+		data.Grow(int(expected) + bytes.MinRead) // MinRead more, and ReadFrom does not grow it again
+	}
+	n, err := data.ReadFrom(io.LimitReader(response.Body, limit+1))
+	if err == nil && n > limit {
+		data.Truncate(int(limit))
+		if !failed {
+			err = fmt.Errorf("the answer is larger than %d MiB", limit>>20)
+		}
+	}
+	whole := &wholeBody{Reader: bytes.NewReader(data.Bytes()), data: data.Bytes(), err: err}
+	if err != nil {
+		whole.Reader = io.MultiReader(whole.Reader, failingReader{err})
+	}
+	return whole
+}
+
+type failingReader struct{ err error }
+
+func (r failingReader) Read([]byte) (int, error) { return 0, r.err }

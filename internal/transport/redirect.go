@@ -1,0 +1,41 @@
+package transport
+
+import "net/http"
+
+const maxRedirects = 10
+
+// redirectPolicy returns a [http.Client.CheckRedirect] that follows a redirect only with the method of the request,
+// and hands neither credentials nor configured headers to anyone but the first host. A redirect that it does not
+// follow becomes the answer. The policy of the caller's own client, if there is one, is asked as well.
+//
+// Following 301, 302 and 303 as net/http does would make a GET without a body of a POST, and a login page of a
+// logged metric.
+func redirectPolicy(callers func(*http.Request, []*http.Request) error, header func() http.Header) func(*http.Request, []*http.Request) error {
+	return func(request *http.Request, via []*http.Request) error {
+		first := via[0]
+		if request.Method != first.Method || len(via) > maxRedirects {
+			return http.ErrUseLastResponse
+		}
+		if leaves(append(via, request)) {
+			request.Header.Del("Authorization")
+			for name := range header() {
+				request.Header.Del(name)
+			}
+		}
+		if callers != nil {
+			return callers(request, via)
+		}
+		return nil
+	}
+}
+
+// leaves tells whether any request of the chain goes to another host than the first, or from https to http.
+func leaves(chain []*http.Request) bool {
+	first := chain[0].URL
+	for _, request := range chain[1:] {
+		if request.URL.Host != first.Host || (first.Scheme == "https" && request.URL.Scheme != "https") {
+			return true
+		}
+	}
+	return false
+}

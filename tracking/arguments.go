@@ -1,0 +1,45 @@
+package tracking
+
+import (
+	"reflect"
+	"unicode/utf8"
+)
+
+// require refuses empty arguments, given as names and values in turn. Servers take many of them, and then do something
+// else than was meant.
+func require(op string, namesAndValues ...string) error {
+	for i := 0; i < len(namesAndValues); i += 2 {
+		if namesAndValues[i+1] == "" {
+			return invalid(op, "the %s is empty", namesAndValues[i])
+		}
+	}
+	return nil
+}
+
+// invalidText returns the name of the first field of a request that is not valid UTF-8, or "". Encoding would put
+// U+FFFD for the offending bytes, and that is what the server would store.
+func invalidText(request reflect.Value) string {
+	switch request.Kind() {
+	case reflect.String:
+		if !utf8.ValidString(request.String()) {
+			return "text"
+		}
+	case reflect.Pointer:
+		if !request.IsNil() {
+			return invalidText(request.Elem())
+		}
+	case reflect.Slice:
+		for i := range request.Len() {
+			if field := invalidText(request.Index(i)); field != "" {
+				return field
+			}
+		}
+	case reflect.Struct:
+		for i := range request.NumField() {
+			if field := invalidText(request.Field(i)); field != "" {
+				return request.Type().Field(i).Name
+			}
+		}
+	}
+	return ""
+}

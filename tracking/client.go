@@ -1,0 +1,81 @@
+package tracking
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"reflect"
+	"time"
+
+	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/internal/transport"
+)
+
+// A Client tracks experiments on one MLflow server. It keeps no state between calls and is safe for concurrent use.
+type Client struct {
+	api *gen.Client
+	now func() time.Time
+}
+
+// A Doer sends an HTTP request and returns its answer, as an [http.Client] does.
+type Doer interface {
+	Do(request *http.Request) (*http.Response, error)
+}
+
+// NewClient returns a client for the server at the given URL, which may have a path. Most programs get theirs from
+// the Tracking method of mlflow.Client instead, which adds credentials, time limits and all else that a server must be
+// told; this one leaves that to the doer.
+func NewClient(server *url.URL, doer Doer) *Client {
+	return &Client{
+		api: &gen.Client{Server: server.String() + "/", Client: doer},
+		now: time.Now,
+	}
+}
+
+// send makes one call: it sends the request that a method of the generated client builds, and converts the answer.
+// Whatever goes wrong comes back as an [*Error].
+func send[Request, Answer, Result any](
+	ctx context.Context,
+	operation string,
+	method func(context.Context, Request, ...gen.RequestEditorFn) (*http.Response, error),
+	request Request,
+	convert func(Answer) (Result, error),
+) (Result, error) {
+	var none Result
+	if field := invalidText(reflect.ValueOf(request)); field != "" {
+		// Encoding would replace the bytes silently, and the server stores what replaced them.
+		return none, invalid(operation, "%s is not valid UTF-8", field)
+	}
+	call := &transport.Call{Operation: operation}
+	response, err := method(transport.WithCall(ctx, call), request)
+	if err != nil {
+		return none, noAnswer(call, err)
+	}
+	body, err := transport.ReadBody(response)
+	if response.StatusCode < 200 || response.StatusCode > 299 || reportsError(body) {
+		return none, refused(call, response, body)
+	}
+	var answer Answer
+	if err == nil {
+		err = decode(body, &answer)
+	}
+	var result Result
+	if err == nil {
+		result, err = convert(answer)
+	}
+	if err != nil {
+		return none, unexpected(call, response, body, err)
+	}
+	return result, nil
+}
+
+// do is send for an operation that is answered by nothing but success.
+func do[Request any](
+	ctx context.Context,
+	operation string,
+	method func(context.Context, Request, ...gen.RequestEditorFn) (*http.Response, error),
+	request Request,
+) error {
+	_, err := send(ctx, operation, method, request, func(gen.EmptyResponse) (struct{}, error) { return struct{}{}, nil })
+	return err
+}

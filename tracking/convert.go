@@ -1,0 +1,180 @@
+package tracking
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/internal/wire"
+)
+
+// Conversions between the types of this package and those on the wire. Lists on the way out are never nil, which
+// would be null on the wire and a 500 from the server; tags are sorted by key, so that the same call makes the same
+// bytes.
+
+// The promised objects that an answer can lack.
+var (
+	errNoExperiment = errors.New("the answer holds no experiment")
+	errNoRun        = errors.New("the answer holds no run")
+)
+
+func experiment(e *gen.Experiment) (*Experiment, error) {
+	if e == nil || e.ExperimentID == "" {
+		return nil, errNoExperiment
+	}
+	return &Experiment{
+		ID:               e.ExperimentID,
+		Name:             e.Name,
+		ArtifactLocation: e.ArtifactLocation,
+		LifecycleStage:   LifecycleStage(e.LifecycleStage),
+		Tags:             experimentTagMap(e.Tags),
+		CreationTime:     timeOf(e.CreationTime),
+		LastUpdateTime:   timeOf(e.LastUpdateTime),
+	}, nil
+}
+
+func createdExperimentID(a gen.CreateExperimentResponse) (string, error) {
+	if a.ExperimentID == "" {
+		return "", errors.New("the answer holds no experiment ID")
+	}
+	return a.ExperimentID, nil
+}
+
+func experimentList(a gen.SearchExperimentsResponse) (*ExperimentList, error) {
+	list := &ExperimentList{Experiments: make([]Experiment, 0, len(a.Experiments)), NextPageToken: a.NextPageToken}
+	for i := range a.Experiments {
+		e, err := experiment(&a.Experiments[i])
+		if err != nil {
+			return nil, err
+		}
+		list.Experiments = append(list.Experiments, *e)
+	}
+	return list, nil
+}
+
+func run(r *gen.Run) (*Run, error) {
+	if r == nil {
+		return nil, errNoRun
+	}
+	info, err := runInfo(r.Info)
+	if err != nil {
+		return nil, err
+	}
+	return &Run{Info: *info, Data: runData(r.Data)}, nil
+}
+
+func runInfo(i *gen.RunInfo) (*RunInfo, error) {
+	if i == nil || i.RunID == "" {
+		return nil, errNoRun
+	}
+	return &RunInfo{
+		RunID:          i.RunID,
+		ExperimentID:   i.ExperimentID,
+		RunName:        i.RunName,
+		UserID:         i.UserID,
+		Status:         RunStatus(i.Status),
+		StartTime:      timeOf(i.StartTime),
+		EndTime:        timeOf(i.EndTime),
+		ArtifactURI:    i.ArtifactURI,
+		LifecycleStage: LifecycleStage(i.LifecycleStage),
+	}, nil
+}
+
+func runData(d *gen.RunData) RunData {
+	if d == nil {
+		d = &gen.RunData{}
+	}
+	data := RunData{
+		Metrics: make([]Metric, len(d.Metrics)),
+		Params:  make([]Param, len(d.Params)),
+		Tags:    make(map[string]string, len(d.Tags)),
+	}
+	for i, m := range d.Metrics {
+		data.Metrics[i] = Metric{Key: m.Key, Value: float64(m.Value), Timestamp: timeOf(&m.Timestamp), Step: int64(m.Step)}
+	}
+	for i, p := range d.Params {
+		data.Params[i] = Param(p)
+	}
+	for _, tag := range d.Tags {
+		data.Tags[tag.Key] = tag.Value
+	}
+	return data
+}
+
+func runList(a gen.SearchRunsResponse) (*RunList, error) {
+	list := &RunList{Runs: make([]Run, 0, len(a.Runs)), NextPageToken: a.NextPageToken}
+	for i := range a.Runs {
+		r, err := run(&a.Runs[i])
+		if err != nil {
+			return nil, err
+		}
+		list.Runs = append(list.Runs, *r)
+	}
+	return list, nil
+}
+
+func experimentTagMap(tags []gen.ExperimentTag) map[string]string {
+	m := make(map[string]string, len(tags))
+	for _, tag := range tags {
+		m[tag.Key] = tag.Value
+	}
+	return m
+}
+
+func experimentTags(tags map[string]string) []gen.ExperimentTag {
+	list := make([]gen.ExperimentTag, 0, len(tags))
+	for _, key := range slices.Sorted(maps.Keys(tags)) {
+		list = append(list, gen.ExperimentTag{Key: key, Value: tags[key]})
+	}
+	return list
+}
+
+func runTags(tags map[string]string) []gen.RunTag {
+	list := make([]gen.RunTag, 0, len(tags))
+	for _, tag := range experimentTags(tags) {
+		list = append(list, gen.RunTag(tag))
+	}
+	return list
+}
+
+func wireParams(params []Param) []gen.Param {
+	list := make([]gen.Param, len(params))
+	for i, p := range params {
+		list[i] = gen.Param(p)
+	}
+	return list
+}
+
+// wireMetrics stamps the metrics that have no time of their own with now.
+func wireMetrics(metrics []Metric, now time.Time) []gen.Metric {
+	list := make([]gen.Metric, len(metrics))
+	for i, m := range metrics {
+		list[i] = wireMetric(m, now)
+	}
+	return list
+}
+
+func wireMetric(m Metric, now time.Time) gen.Metric {
+	if m.Timestamp.IsZero() {
+		m.Timestamp = now
+	}
+	return gen.Metric{
+		Key:       m.Key,
+		Value:     wire.Float64(m.Value),
+		Timestamp: milliseconds(m.Timestamp),
+		Step:      wire.Int64(m.Step),
+	}
+}
+
+// milliseconds returns a time as MLflow counts it, in milliseconds since 1970.
+func milliseconds(t time.Time) wire.Int64 { return wire.Int64(t.UnixMilli()) }
+
+// timeOf returns the time for a number of milliseconds since 1970, and the zero time for none.
+func timeOf(ms *wire.Int64) time.Time {
+	if ms == nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(*ms)).UTC()
+}

@@ -1,0 +1,105 @@
+package tracking
+
+import (
+	"context"
+
+	"github.com/mlflow-go/mlflow/gen"
+)
+
+// CreateExperiment creates an experiment and returns its ID. A name can be used once: also a deleted experiment keeps
+// its own. Names hold up to 500 characters.
+//
+// Errors: [ErrAlreadyExists] for a name in use; servers before MLflow 3.4 report [ErrorCodeBadRequest] instead when
+// an artifact location is given. [ErrInvalidArgument] for an empty name.
+//
+// POST /api/2.0/mlflow/experiments/create
+func (c *Client) CreateExperiment(ctx context.Context, name string, opts ...CreateExperimentOption) (string, error) {
+	const op = "CreateExperiment"
+	var s createExperimentSettings
+	for _, option := range opts {
+		option.applyToCreateExperiment(&s)
+	}
+	if err := require(op, "name", name); err != nil {
+		return "", err
+	}
+	return send(ctx, op, c.api.CreateExperiment, gen.CreateExperimentRequest{
+		Name:             name,
+		ArtifactLocation: s.artifactLocation,
+		Tags:             experimentTags(s.tags),
+	}, createdExperimentID)
+}
+
+// GetExperiment returns the experiment with the given ID, also if it is deleted.
+//
+// Errors: [ErrNotFound]. For an ID that is no number, MLflow 3.9 and later report [ErrInvalidArgument], and 3.3 to 3.8
+// an [ErrorCodeInternalError].
+//
+// GET /api/2.0/mlflow/experiments/get
+func (c *Client) GetExperiment(ctx context.Context, experimentID string) (*Experiment, error) {
+	const op = "GetExperiment"
+	if err := require(op, "experiment ID", experimentID); err != nil {
+		return nil, err
+	}
+	request := &gen.GetExperimentParams{ExperimentID: experimentID}
+	return send(ctx, op, c.api.GetExperiment, request, func(a gen.GetExperimentResponse) (*Experiment, error) {
+		return experiment(a.Experiment)
+	})
+}
+
+// GetExperimentByName returns the experiment with the given name, also if it is deleted.
+//
+// Errors: [ErrNotFound].
+//
+// GET /api/2.0/mlflow/experiments/get-by-name
+func (c *Client) GetExperimentByName(ctx context.Context, name string) (*Experiment, error) {
+	const op = "GetExperimentByName"
+	if err := require(op, "name", name); err != nil {
+		return nil, err
+	}
+	request := &gen.GetExperimentByNameParams{ExperimentName: name}
+	return send(ctx, op, c.api.GetExperimentByName, request, func(a gen.GetExperimentByNameResponse) (*Experiment, error) {
+		return experiment(a.Experiment)
+	})
+}
+
+// UpdateExperiment renames an experiment, the only change that MLflow allows.
+//
+// Errors: [ErrNotFound]; [ErrInvalidArgument] if the experiment is deleted. A name in use is reported as
+// [ErrorCodeBadRequest], which matches no sentinel.
+//
+// POST /api/2.0/mlflow/experiments/update
+func (c *Client) UpdateExperiment(ctx context.Context, experimentID, newName string) error {
+	const op = "UpdateExperiment"
+	if err := require(op, "experiment ID", experimentID, "new name", newName); err != nil {
+		return err
+	}
+	return do(ctx, op, c.api.UpdateExperiment, gen.UpdateExperimentRequest{ExperimentID: experimentID, NewName: newName})
+}
+
+// DeleteExperiment marks an experiment, and the runs in it, as deleted. They can still be read and found, and the name
+// stays in use.
+//
+// Errors: [ErrNotFound], also for an experiment that is deleted already.
+//
+// POST /api/2.0/mlflow/experiments/delete
+func (c *Client) DeleteExperiment(ctx context.Context, experimentID string) error {
+	const op = "DeleteExperiment"
+	if err := require(op, "experiment ID", experimentID); err != nil {
+		return err
+	}
+	return do(ctx, op, c.api.DeleteExperiment, gen.DeleteExperimentRequest{ExperimentID: experimentID})
+}
+
+// SetExperimentTag sets a tag of an experiment, over any earlier value. Servers refuse a value of more than 5,000
+// characters, and since MLflow 3.16 of more than 20,000.
+//
+// Errors: [ErrNotFound]; [ErrInvalidArgument] for a deleted experiment, and for a key or value that is too long.
+//
+// POST /api/2.0/mlflow/experiments/set-experiment-tag
+func (c *Client) SetExperimentTag(ctx context.Context, experimentID, key, value string) error {
+	const op = "SetExperimentTag"
+	if err := require(op, "experiment ID", experimentID, "key", key); err != nil {
+		return err
+	}
+	return do(ctx, op, c.api.SetExperimentTag, gen.SetExperimentTagRequest{ExperimentID: experimentID, Key: key, Value: value})
+}

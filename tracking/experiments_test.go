@@ -1,0 +1,171 @@
+package tracking_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-go/mlflow/internal/fixture"
+	"github.com/mlflow-go/mlflow/tracking"
+)
+
+func TestCreateExperiment(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client, name := connect(t, s), s.Name("iris")
+		id, err := client.CreateExperiment(t.Context(), name)
+		require.NoError(t, err)
+
+		got, err := client.GetExperiment(t.Context(), id)
+		require.NoError(t, err)
+		assertRecent(t, s, got.CreationTime)
+		assertRecent(t, s, got.LastUpdateTime)
+		assert.NotEmpty(t, got.ArtifactLocation)
+		assert.Equal(t, &tracking.Experiment{
+			ID:               id,
+			Name:             name,
+			ArtifactLocation: got.ArtifactLocation,
+			LifecycleStage:   tracking.LifecycleStageActive,
+			Tags:             map[string]string{},
+			CreationTime:     got.CreationTime,
+			LastUpdateTime:   got.LastUpdateTime,
+		}, got)
+	})
+}
+
+func TestCreateExperimentWithOptions(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client := connect(t, s)
+		id, err := client.CreateExperiment(t.Context(), s.Name("iris"),
+			tracking.WithArtifactLocation("mlflow-artifacts:/iris"),
+			tracking.WithExperimentTags(map[string]string{"team": "botany", "note": "", "quote": `it's "ü"`}),
+			tracking.WithExperimentTags(map[string]string{"team": "flowers"}))
+		require.NoError(t, err)
+
+		got, err := client.GetExperiment(t.Context(), id)
+		require.NoError(t, err)
+		assert.Equal(t, "mlflow-artifacts:/iris", got.ArtifactLocation)
+		assert.Equal(t, map[string]string{"team": "flowers", "note": "", "quote": `it's "ü"`}, got.Tags)
+	})
+}
+
+func TestCreateExperimentNameTaken(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client, name := connect(t, s), s.Name("iris")
+		_, err := client.CreateExperiment(t.Context(), name)
+		require.NoError(t, err)
+
+		_, err = client.CreateExperiment(t.Context(), name)
+		requireRefused(t, err, 400, tracking.ErrorCodeResourceAlreadyExists, tracking.ErrAlreadyExists)
+		assert.ErrorContains(t, err, name)
+	})
+}
+
+func TestGetExperimentMissing(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		_, err := connect(t, s).GetExperiment(t.Context(), missingExperiment)
+		requireNotFound(t, err)
+	})
+}
+
+func TestGetExperimentByName(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client, name := connect(t, s), s.Name("a name with/slash & ü?")
+		id, err := client.CreateExperiment(t.Context(), name)
+		require.NoError(t, err)
+
+		got, err := client.GetExperimentByName(t.Context(), name)
+		require.NoError(t, err)
+		assert.Equal(t, id, got.ID)
+
+		_, err = client.GetExperimentByName(t.Context(), s.Name("nothing"))
+		requireNotFound(t, err)
+	})
+}
+
+func TestUpdateExperiment(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client := connect(t, s)
+		id := newExperiment(t, s, client)
+		require.NoError(t, client.UpdateExperiment(t.Context(), id, s.Name("renamed")))
+
+		got, err := client.GetExperiment(t.Context(), id)
+		require.NoError(t, err)
+		assert.Equal(t, s.Name("renamed"), got.Name)
+
+		requireNotFound(t, client.UpdateExperiment(t.Context(), missingExperiment, s.Name("ghost")))
+	})
+}
+
+func TestUpdateExperimentNameTaken(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client := connect(t, s)
+		id := newExperiment(t, s, client)
+		_, err := client.CreateExperiment(t.Context(), s.Name("other"))
+		require.NoError(t, err)
+
+		// The database says no, and MLflow passes that on without looking for the reason.
+		err = client.UpdateExperiment(t.Context(), id, s.Name("other"))
+		requireRefused(t, err, 400, tracking.ErrorCodeBadRequest, nil)
+	})
+}
+
+func TestDeleteExperiment(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client := connect(t, s)
+		id := newExperiment(t, s, client)
+		require.NoError(t, client.DeleteExperiment(t.Context(), id))
+
+		got, err := client.GetExperiment(t.Context(), id)
+		require.NoError(t, err)
+		assert.Equal(t, tracking.LifecycleStageDeleted, got.LifecycleStage)
+
+		got, err = client.GetExperimentByName(t.Context(), s.Name("experiment"))
+		require.NoError(t, err)
+		assert.Equal(t, id, got.ID)
+		assert.Equal(t, tracking.LifecycleStageDeleted, got.LifecycleStage)
+	})
+}
+
+func TestDeletedExperimentRefuses(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client := connect(t, s)
+		id := newExperiment(t, s, client)
+		require.NoError(t, client.DeleteExperiment(t.Context(), id))
+
+		requireNotFound(t, client.DeleteExperiment(t.Context(), id))
+
+		_, err := client.CreateExperiment(t.Context(), s.Name("experiment"))
+		requireRefused(t, err, 400, tracking.ErrorCodeResourceAlreadyExists, tracking.ErrAlreadyExists)
+
+		_, err = client.CreateRun(t.Context(), id, tracking.WithStartTime(s.Now()))
+		requireInvalid(t, err)
+
+		requireInvalid(t, client.SetExperimentTag(t.Context(), id, "key", "value"))
+
+		err = client.UpdateExperiment(t.Context(), id, s.Name("renamed"))
+		requireRefused(t, err, 500, tracking.ErrorCodeInvalidState, tracking.ErrInvalidArgument)
+	})
+}
+
+func TestDeleteExperimentMissing(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		requireNotFound(t, connect(t, s).DeleteExperiment(t.Context(), missingExperiment))
+	})
+}
+
+func TestSetExperimentTag(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client := connect(t, s)
+		id := newExperiment(t, s, client)
+		require.NoError(t, client.SetExperimentTag(t.Context(), id, "stage", "draft"))
+		require.NoError(t, client.SetExperimentTag(t.Context(), id, "stage", "final"))
+		require.NoError(t, client.SetExperimentTag(t.Context(), id, "a key/with.parts", ""))
+
+		got, err := client.GetExperiment(t.Context(), id)
+		require.NoError(t, err)
+		assert.Equal(t, map[string]string{"stage": "final", "a key/with.parts": ""}, got.Tags)
+
+		requireNotFound(t, client.SetExperimentTag(t.Context(), missingExperiment, "key", "value"))
+	})
+}

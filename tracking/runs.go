@@ -1,0 +1,109 @@
+package tracking
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/mlflow-go/mlflow/gen"
+)
+
+// CreateRun starts a run in an experiment and returns it, with status [RunStatusRunning]. It sends the value of the
+// tag "mlflow.user" as the run's user, else "unknown": no server derives it.
+//
+// Errors: [ErrNotFound] for a missing experiment; [ErrInvalidArgument] for a deleted one, and for a name that differs
+// from the tag "mlflow.runName".
+//
+// POST /api/2.0/mlflow/runs/create
+func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...CreateRunOption) (*Run, error) {
+	const op = "CreateRun"
+	s := createRunSettings{startTime: c.now()}
+	for _, option := range opts {
+		option.applyToCreateRun(&s)
+	}
+	if err := require(op, "experiment ID", experimentID); err != nil {
+		return nil, err
+	}
+	name, err := s.runName.get(op)
+	if err != nil {
+		return nil, err
+	}
+	user := s.tags["mlflow.user"]
+	if user == "" {
+		user = "unknown"
+	}
+	return send(ctx, op, c.api.CreateRun, gen.CreateRunRequest{
+		ExperimentID: experimentID,
+		UserID:       user,
+		RunName:      name,
+		StartTime:    milliseconds(s.startTime),
+		Tags:         runTags(s.tags),
+	}, func(a gen.CreateRunResponse) (*Run, error) { return run(a.Run) })
+}
+
+// GetRun returns a run, also if it is deleted, with the latest value of each metric.
+//
+// Errors: [ErrNotFound].
+//
+// GET /api/2.0/mlflow/runs/get
+func (c *Client) GetRun(ctx context.Context, runID string) (*Run, error) {
+	const op = "GetRun"
+	if err := require(op, "run ID", runID); err != nil {
+		return nil, err
+	}
+	request := &gen.GetRunParams{RunID: runID}
+	return send(ctx, op, c.api.GetRun, request, func(a gen.GetRunResponse) (*Run, error) { return run(a.Run) })
+}
+
+// UpdateRun changes what the options ask for, and nothing else, and returns the run as the server then has it. Without
+// options it changes nothing.
+//
+// Errors: [ErrNotFound]; [ErrInvalidArgument] for a deleted run, an empty name, and a status that MLflow doesn't have;
+// [ErrUnexpectedResponse] if the server ignored the status.
+//
+// POST /api/2.0/mlflow/runs/update
+func (c *Client) UpdateRun(ctx context.Context, runID string, opts ...UpdateRunOption) (*RunInfo, error) {
+	const op = "UpdateRun"
+	var s updateRunSettings
+	for _, option := range opts {
+		option.applyToUpdateRun(&s)
+	}
+	if err := require(op, "run ID", runID); err != nil {
+		return nil, err
+	}
+	name, err := s.runName.get(op)
+	if err != nil {
+		return nil, err
+	}
+	request := gen.UpdateRunRequest{RunID: runID, RunName: name}
+	if s.status != nil {
+		if !s.status.known() {
+			return nil, invalid(op, "unknown run status %q", *s.status)
+		}
+		request.Status = gen.RunStatus(*s.status)
+	}
+	if !s.endTime.IsZero() {
+		endTime := milliseconds(s.endTime)
+		request.EndTime = &endTime
+	}
+	return send(ctx, op, c.api.UpdateRun, request, func(a gen.UpdateRunResponse) (*RunInfo, error) {
+		info, err := runInfo(a.RunInfo)
+		if err == nil && s.status != nil && info.Status != *s.status {
+			// Servers answer 200 to a status that they don't know.
+			err = fmt.Errorf("the status is %s after setting it to %s", info.Status, *s.status)
+		}
+		return info, err
+	})
+}
+
+// DeleteRun marks a run as deleted. It can still be read and found, but not changed. Deleting it again does nothing.
+//
+// Errors: [ErrNotFound].
+//
+// POST /api/2.0/mlflow/runs/delete
+func (c *Client) DeleteRun(ctx context.Context, runID string) error {
+	const op = "DeleteRun"
+	if err := require(op, "run ID", runID); err != nil {
+		return err
+	}
+	return do(ctx, op, c.api.DeleteRun, gen.DeleteRunRequest{RunID: runID})
+}

@@ -1,0 +1,176 @@
+package tracking_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-go/mlflow/internal/fixture"
+	"github.com/mlflow-go/mlflow/tracking"
+)
+
+func TestCreateRun(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client := connect(t, s)
+		experimentID, start := newExperiment(t, s, client), s.Now()
+		created, err := client.CreateRun(t.Context(), experimentID,
+			tracking.WithRunName("first try"),
+			tracking.WithStartTime(start),
+			tracking.WithRunTags(map[string]string{"mlflow.user": "ada", "empty": "", "order": "z before a"}))
+		require.NoError(t, err)
+
+		assert.NotEmpty(t, created.Info.RunID)
+		assert.NotEmpty(t, created.Info.ArtifactURI)
+		assert.Equal(t, &tracking.Run{
+			Info: tracking.RunInfo{
+				RunID:          created.Info.RunID,
+				ExperimentID:   experimentID,
+				RunName:        "first try",
+				UserID:         "ada",
+				Status:         tracking.RunStatusRunning,
+				StartTime:      start,
+				ArtifactURI:    created.Info.ArtifactURI,
+				LifecycleStage: tracking.LifecycleStageActive,
+			},
+			Data: tracking.RunData{
+				Metrics: []tracking.Metric{},
+				Params:  []tracking.Param{},
+				Tags: map[string]string{
+					"mlflow.user": "ada", "mlflow.runName": "first try", "empty": "", "order": "z before a",
+				},
+			},
+		}, created)
+
+		got, err := client.GetRun(t.Context(), created.Info.RunID)
+		require.NoError(t, err)
+		assert.Equal(t, created, got)
+	})
+}
+
+func TestCreateRunWithoutOptions(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client := connect(t, s)
+		run, err := client.CreateRun(t.Context(), newExperiment(t, s, client))
+		require.NoError(t, err)
+		assert.NotEmpty(t, run.Info.RunName, "servers make up a name")
+		assert.Equal(t, "unknown", run.Info.UserID)
+		assert.Zero(t, run.Info.EndTime)
+		assertRecent(t, s, run.Info.StartTime)
+	})
+}
+
+func TestCreateRunInMissingExperiment(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		_, err := connect(t, s).CreateRun(t.Context(), missingExperiment, tracking.WithStartTime(s.Now()))
+		requireNotFound(t, err)
+	})
+}
+
+func TestCreateRunWithTwoNames(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client := connect(t, s)
+		_, err := client.CreateRun(t.Context(), newExperiment(t, s, client),
+			tracking.WithStartTime(s.Now()),
+			tracking.WithRunName("one"),
+			tracking.WithRunTags(map[string]string{"mlflow.runName": "another"}))
+		requireInvalid(t, err)
+	})
+}
+
+func TestGetRunMissing(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		_, err := connect(t, s).GetRun(t.Context(), missingRun)
+		requireNotFound(t, err)
+	})
+}
+
+func TestUpdateRun(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client := connect(t, s)
+		want := newRun(t, s, client)
+
+		want.Status, want.EndTime = tracking.RunStatusFinished, s.Now()
+		got, err := client.UpdateRun(t.Context(), want.RunID,
+			tracking.WithStatus(want.Status), tracking.WithEndTime(want.EndTime))
+		require.NoError(t, err)
+		assert.Equal(t, &want, got)
+
+		want.RunName = "renamed"
+		got, err = client.UpdateRun(t.Context(), want.RunID, tracking.WithRunName("renamed"))
+		require.NoError(t, err)
+		assert.Equal(t, &want, got, "only the name changes")
+
+		got, err = client.UpdateRun(t.Context(), want.RunID)
+		require.NoError(t, err)
+		assert.Equal(t, &want, got, "nothing changes without options")
+
+		run, err := client.GetRun(t.Context(), want.RunID)
+		require.NoError(t, err)
+		assert.Equal(t, want, run.Info)
+		assert.Equal(t, "renamed", run.Data.Tags["mlflow.runName"])
+	})
+}
+
+func TestUpdateRunStatus(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client := connect(t, s)
+		run, end := newRun(t, s, client), time.Time{}
+		for _, status := range []tracking.RunStatus{
+			tracking.RunStatusScheduled, tracking.RunStatusFailed, tracking.RunStatusKilled, tracking.RunStatusFinished,
+			tracking.RunStatusRunning,
+		} {
+			got, err := client.UpdateRun(t.Context(), run.RunID, tracking.WithStatus(status))
+			require.NoError(t, err)
+			assert.Equal(t, status, got.Status)
+			assert.Equal(t, end, got.EndTime)
+
+			end = s.Now()
+			got, err = client.UpdateRun(t.Context(), run.RunID, tracking.WithStatus(status), tracking.WithEndTime(end))
+			require.NoError(t, err)
+			assert.Equal(t, status, got.Status)
+			assert.Equal(t, end, got.EndTime, "also of a run that is said to be running again")
+		}
+	})
+}
+
+func TestUpdateRunMissing(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		_, err := connect(t, s).UpdateRun(t.Context(), missingRun, tracking.WithStatus(tracking.RunStatusFailed))
+		requireNotFound(t, err)
+	})
+}
+
+func TestDeleteRun(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client := connect(t, s)
+		runID := newRun(t, s, client).RunID
+		require.NoError(t, client.DeleteRun(t.Context(), runID))
+		require.NoError(t, client.DeleteRun(t.Context(), runID), "deleting it again does nothing")
+
+		got, err := client.GetRun(t.Context(), runID)
+		require.NoError(t, err)
+		assert.Equal(t, tracking.LifecycleStageDeleted, got.Info.LifecycleStage)
+
+		requireNotFound(t, client.DeleteRun(t.Context(), missingRun))
+	})
+}
+
+func TestDeletedRunRefuses(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client := connect(t, s)
+		runID := newRun(t, s, client).RunID
+		require.NoError(t, client.SetTag(t.Context(), runID, "key", "value"))
+		require.NoError(t, client.DeleteRun(t.Context(), runID))
+
+		at := s.Now()
+		requireInvalid(t, client.LogMetric(t.Context(), runID, "loss", 1, tracking.WithTimestamp(at)))
+		requireInvalid(t, client.LogParam(t.Context(), runID, "rate", "0.1"))
+		requireInvalid(t, client.SetTag(t.Context(), runID, "key", "value"))
+		requireInvalid(t, client.DeleteTag(t.Context(), runID, "key"))
+		requireInvalid(t, client.LogBatch(t.Context(), runID, []tracking.Metric{{Key: "loss", Timestamp: at}}, nil, nil))
+		_, err := client.UpdateRun(t.Context(), runID, tracking.WithStatus(tracking.RunStatusFinished))
+		requireInvalid(t, err)
+	})
+}

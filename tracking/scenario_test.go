@@ -1,0 +1,88 @@
+package tracking_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/internal/fixture"
+	"github.com/mlflow-go/mlflow/tracking"
+)
+
+// Scenarios are the tests that call fixture.Run: each is replayed for every recorded server, and runs against real
+// ones in `make integration`. What they share is here.
+
+// missingRun is the ID of a run that no server has.
+const missingRun = "00000000000000000000000000000bad"
+
+// missingExperiment is the ID of an experiment that no server has.
+const missingExperiment = "987654321"
+
+// connect returns a client for the session's server.
+func connect(t *testing.T, s *fixture.Session) *tracking.Client {
+	t.Helper()
+	client, err := mlflow.NewClient(mlflow.WithTrackingURI(s.URI), mlflow.WithHTTPClient(s.HTTPClient()))
+	require.NoError(t, err)
+	return client.Tracking()
+}
+
+// newExperiment creates an experiment of the scenario's own.
+func newExperiment(t *testing.T, s *fixture.Session, client *tracking.Client) string {
+	t.Helper()
+	id, err := client.CreateExperiment(t.Context(), s.Name("experiment"))
+	require.NoError(t, err)
+	return id
+}
+
+// newRun creates a run in an experiment of the scenario's own.
+func newRun(t *testing.T, s *fixture.Session, client *tracking.Client) tracking.RunInfo {
+	t.Helper()
+	return newRunIn(t, s, client, newExperiment(t, s, client))
+}
+
+func newRunIn(t *testing.T, s *fixture.Session, client *tracking.Client, experimentID string) tracking.RunInfo {
+	t.Helper()
+	run, err := client.CreateRun(t.Context(), experimentID, tracking.WithRunName("run"), tracking.WithStartTime(s.Now()))
+	require.NoError(t, err)
+	return run.Info
+}
+
+// requireRefused checks that a server refused a call, with the given status and code, which sentinel matches.
+func requireRefused(t *testing.T, err error, status int, code tracking.ErrorCode, sentinel error) {
+	t.Helper()
+	var refusal *tracking.Error
+	require.ErrorAs(t, err, &refusal)
+	assert.Equal(t, status, refusal.StatusCode, "status of %v", err)
+	assert.Equal(t, code, refusal.Code, "code of %v", err)
+	assert.NotEmpty(t, refusal.Message)
+	for _, each := range []error{
+		tracking.ErrNotFound, tracking.ErrAlreadyExists, tracking.ErrInvalidArgument, tracking.ErrUnauthenticated,
+		tracking.ErrPermissionDenied, tracking.ErrRateLimited, tracking.ErrUnavailable, tracking.ErrUnsupported,
+		tracking.ErrUnexpectedResponse,
+	} {
+		assert.Equal(t, each == sentinel, refusal.Is(each), "errors.Is(%v, %v)", err, each)
+	}
+}
+
+func requireNotFound(t *testing.T, err error) {
+	t.Helper()
+	requireRefused(t, err, 404, tracking.ErrorCodeResourceDoesNotExist, tracking.ErrNotFound)
+}
+
+func requireInvalid(t *testing.T, err error) {
+	t.Helper()
+	requireRefused(t, err, 400, tracking.ErrorCodeInvalidParameterValue, tracking.ErrInvalidArgument)
+}
+
+// assertRecent checks a time that the server, or the library, took from its clock. A recording has a fixed one.
+func assertRecent(t *testing.T, s *fixture.Session, got time.Time) {
+	t.Helper()
+	if s.Live() {
+		assert.WithinDuration(t, time.Now(), got, time.Hour)
+	} else {
+		assert.False(t, got.IsZero())
+	}
+}
