@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
-	"time"
 
 	"github.com/mlflow-go/mlflow/gen"
 	"github.com/mlflow-go/mlflow/internal/transport"
@@ -14,7 +13,6 @@ import (
 // A Client tracks experiments on one MLflow server. It keeps no state between calls and is safe for concurrent use.
 type Client struct {
 	api *gen.Client
-	now func() time.Time
 }
 
 // A Doer sends an HTTP request and returns its answer, as an [http.Client] does.
@@ -26,10 +24,7 @@ type Doer interface {
 // the Tracking method of mlflow.Client instead, which adds credentials, time limits and all else that a server must be
 // told; this one leaves that to the doer.
 func NewClient(server *url.URL, doer Doer) *Client {
-	return &Client{
-		api: &gen.Client{Server: server.String() + "/", Client: doer},
-		now: time.Now,
-	}
+	return &Client{api: &gen.Client{Server: server.String() + "/", Client: doer}}
 }
 
 // send makes one call: it sends the request that a method of the generated client builds, and converts the answer.

@@ -151,21 +151,27 @@ func wireParams(params []Param) []gen.Param {
 func wireMetrics(metrics []Metric, now time.Time) []gen.Metric {
 	list := make([]gen.Metric, len(metrics))
 	for i, m := range metrics {
-		list[i] = wireMetric(m, now)
+		m.Timestamp = orNow(m.Timestamp, now)
+		list[i] = wireMetric(m)
 	}
 	return list
 }
 
-func wireMetric(m Metric, now time.Time) gen.Metric {
-	if m.Timestamp.IsZero() {
-		m.Timestamp = now
-	}
+func wireMetric(m Metric) gen.Metric {
 	return gen.Metric{
 		Key:       m.Key,
 		Value:     wire.Float64(m.Value),
 		Timestamp: milliseconds(m.Timestamp),
 		Step:      wire.Int64(m.Step),
 	}
+}
+
+// orNow returns t, or now for the zero time.
+func orNow(t, now time.Time) time.Time {
+	if t.IsZero() {
+		return now
+	}
+	return t
 }
 
 // milliseconds returns a time as MLflow counts it, in milliseconds since 1970.

@@ -2,6 +2,7 @@ package tracking
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -103,18 +104,14 @@ func (e *Error) Error() string {
 	var text strings.Builder
 	text.WriteString("mlflow: " + e.Op)
 	if e.StatusCode != 0 {
-		fmt.Fprintf(&text, ": %d", e.StatusCode)
-		if e.Code != "" {
-			text.WriteString(" " + oneLine(string(e.Code)))
-		} else {
-			text.WriteString(" " + http.StatusText(e.StatusCode))
-		}
-	}
-	if e.Message != "" {
-		text.WriteString(": " + oneLine(e.Message))
+		what := cmp.Or(string(e.Code), http.StatusText(e.StatusCode))
+		text.WriteString(": " + oneLine(fmt.Sprint(e.StatusCode, " ", what)))
 	}
 	if e.cause != nil {
 		text.WriteString(": " + oneLine(e.cause.Error()))
+	}
+	if e.Message != "" {
+		text.WriteString(": " + oneLine(e.Message))
 	}
 	if e.Attempts > 1 {
 		fmt.Fprintf(&text, " (after %d attempts)", e.Attempts)

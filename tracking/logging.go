@@ -2,6 +2,7 @@ package tracking
 
 import (
 	"context"
+	"time"
 
 	"github.com/mlflow-go/mlflow/gen"
 )
@@ -23,7 +24,8 @@ func (c *Client) LogMetric(ctx context.Context, runID, key string, value float64
 	if err := require(op, "run ID", runID, "key", key); err != nil {
 		return err
 	}
-	point := wireMetric(metric, c.now())
+	metric.Timestamp = orNow(metric.Timestamp, time.Now())
+	point := wireMetric(metric)
 	return do(ctx, op, c.api.LogMetric, gen.LogMetricRequest{
 		RunID: runID, Key: point.Key, Value: point.Value, Timestamp: point.Timestamp, Step: point.Step,
 	})
@@ -105,7 +107,7 @@ func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, p
 	}
 	return do(ctx, op, c.api.LogBatch, gen.LogBatchRequest{
 		RunID:   runID,
-		Metrics: wireMetrics(metrics, c.now()),
+		Metrics: wireMetrics(metrics, time.Now()),
 		Params:  wireParams(params),
 		Tags:    runTags(tags),
 	})

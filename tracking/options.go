@@ -96,8 +96,8 @@ func WithStatus(status RunStatus) UpdateRunOption {
 	return updateRunOption(func(s *updateRunSettings) { s.status = &status })
 }
 
-// WithEndTime sets when the run ended, to the millisecond. The zero time sets nothing: MLflow has no way to clear an
-// end time.
+// WithEndTime sets when the run ended, to the millisecond. The zero time sets nothing. To take an end time back, set
+// time.UnixMilli(0): MLflow leaves that out of its answers.
 func WithEndTime(t time.Time) UpdateRunOption {
 	return updateRunOption(func(s *updateRunSettings) { s.endTime = t })
 }

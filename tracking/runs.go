@@ -3,6 +3,7 @@ package tracking
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/mlflow-go/mlflow/gen"
 )
@@ -16,7 +17,7 @@ import (
 // POST /api/2.0/mlflow/runs/create
 func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...CreateRunOption) (*Run, error) {
 	const op = "CreateRun"
-	s := createRunSettings{startTime: c.now()}
+	var s createRunSettings
 	for _, option := range opts {
 		option.applyToCreateRun(&s)
 	}
@@ -35,7 +36,7 @@ func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...Cre
 		ExperimentID: experimentID,
 		UserID:       user,
 		RunName:      name,
-		StartTime:    milliseconds(s.startTime),
+		StartTime:    milliseconds(orNow(s.startTime, time.Now())),
 		Tags:         runTags(s.tags),
 	}, func(a gen.CreateRunResponse) (*Run, error) { return run(a.Run) })
 }

@@ -1,0 +1,160 @@
+package tracking_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-go/mlflow/tracking"
+)
+
+// TestRefusedArguments checks that what servers would silently misread never reaches one.
+func TestRefusedArguments(t *testing.T) {
+	t.Parallel()
+	const broken = "broken \xff text"
+	tests := map[string]func(context.Context, *tracking.Client) error{
+		"CreateExperiment: the name is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateExperiment(ctx, "")
+			return err
+		},
+		"CreateExperiment: Name is not valid UTF-8": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateExperiment(ctx, broken)
+			return err
+		},
+		"CreateExperiment: Tags is not valid UTF-8": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateExperiment(ctx, "iris", tracking.WithExperimentTags(map[string]string{"key": broken}))
+			return err
+		},
+		"GetExperiment: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.GetExperiment(ctx, "")
+			return err
+		},
+		"GetExperiment: ExperimentID is not valid UTF-8": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.GetExperiment(ctx, broken)
+			return err
+		},
+		"GetExperimentByName: the name is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.GetExperimentByName(ctx, "")
+			return err
+		},
+		"UpdateExperiment: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.UpdateExperiment(ctx, "", "renamed")
+		},
+		"UpdateExperiment: the new name is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.UpdateExperiment(ctx, "7", "")
+		},
+		"DeleteExperiment: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.DeleteExperiment(ctx, "")
+		},
+		`SearchExperiments: unknown view type "active_only"`: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.SearchExperiments(ctx, tracking.WithExperimentsViewType("active_only"))
+			return err
+		},
+		"SetExperimentTag: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.SetExperimentTag(ctx, "", "key", "value")
+		},
+		"SetExperimentTag: the key is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.SetExperimentTag(ctx, "7", "", "value")
+		},
+		"CreateRun: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateRun(ctx, "")
+			return err
+		},
+		"CreateRun: the run name is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateRun(ctx, "7", tracking.WithRunName(""))
+			return err
+		},
+		"GetRun: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.GetRun(ctx, "")
+			return err
+		},
+		"UpdateRun: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.UpdateRun(ctx, "", tracking.WithStatus(tracking.RunStatusFinished))
+			return err
+		},
+		"UpdateRun: the run name is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.UpdateRun(ctx, "r1", tracking.WithRunName(""))
+			return err
+		},
+		`UpdateRun: unknown run status "finished"`: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.UpdateRun(ctx, "r1", tracking.WithStatus("finished"))
+			return err
+		},
+		`UpdateRun: unknown run status ""`: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.UpdateRun(ctx, "r1", tracking.WithStatus(""))
+			return err
+		},
+		"DeleteRun: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.DeleteRun(ctx, "")
+		},
+		"SearchRuns: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.SearchRuns(ctx, []string{"7", ""})
+			return err
+		},
+		`SearchRuns: unknown view type ""`: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.SearchRuns(ctx, []string{"7"}, tracking.WithRunsViewType(""))
+			return err
+		},
+		"LogMetric: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.LogMetric(ctx, "", "loss", 1)
+		},
+		"LogMetric: the key is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.LogMetric(ctx, "r1", "", 1)
+		},
+		"LogParam: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.LogParam(ctx, "", "rate", "1")
+		},
+		"LogParam: the key is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.LogParam(ctx, "r1", "", "1")
+		},
+		"LogParam: Value is not valid UTF-8": func(ctx context.Context, c *tracking.Client) error {
+			return c.LogParam(ctx, "r1", "rate", broken)
+		},
+		"SetTag: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.SetTag(ctx, "", "key", "value")
+		},
+		"SetTag: the key is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.SetTag(ctx, "r1", "", "value")
+		},
+		"DeleteTag: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.DeleteTag(ctx, "", "key")
+		},
+		"DeleteTag: the key is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.DeleteTag(ctx, "r1", "")
+		},
+		"LogBatch: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.LogBatch(ctx, "", nil, nil, nil)
+		},
+		"LogBatch: the metric key is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.LogBatch(ctx, "r1", []tracking.Metric{{Value: 1}}, nil, nil)
+		},
+		"LogBatch: the param key is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.LogBatch(ctx, "r1", nil, []tracking.Param{{Value: "1"}}, nil)
+		},
+		"LogBatch: the tag key is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.LogBatch(ctx, "r1", nil, nil, map[string]string{"": "1"})
+		},
+	}
+	for want, use := range tests {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			client := dial(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+			err := use(t.Context(), client)
+			require.EqualError(t, err, "mlflow: "+want)
+			require.ErrorIs(t, err, tracking.ErrInvalidArgument)
+			var refusal *tracking.Error
+			require.ErrorAs(t, err, &refusal)
+			assert.Zero(t, refusal.StatusCode)
+			assert.Zero(t, refusal.Attempts)
+		})
+	}
+}
+
+func TestLogBatchOfNothingSendsNothing(t *testing.T) {
+	t.Parallel()
+	client := dial(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+	require.NoError(t, client.LogBatch(t.Context(), "r1", nil, []tracking.Param{}, map[string]string{}))
+}

@@ -1,0 +1,381 @@
+package tracking_test
+
+import (
+	"context"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/tracking"
+)
+
+// dial returns a client for a server of the test's own, which sits below a path as it would behind a proxy.
+func dial(t *testing.T, handler http.HandlerFunc, opts ...mlflow.Option) *tracking.Client {
+	t.Helper()
+	server := httptest.NewServer(http.StripPrefix("/behind/proxy", handler))
+	t.Cleanup(server.Close)
+	client, err := mlflow.NewClient(append([]mlflow.Option{mlflow.WithTrackingURI(server.URL + "/behind/proxy")}, opts...)...)
+	require.NoError(t, err)
+	return client.Tracking()
+}
+
+// answering returns a handler that gives one answer, whatever it is asked.
+func answering(status int, contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+const (
+	runJSON        = `{"run": {"info": {"run_id": "r1", "run_uuid": "r1", "experiment_id": "7", "status": "RUNNING"}, "data": {}}}`
+	runInfoJSON    = `{"run_info": {"run_id": "r1", "run_uuid": "r1", "experiment_id": "7", "status": "FINISHED"}}`
+	experimentJSON = `{"experiment": {"experiment_id": "7", "name": "iris"}}`
+)
+
+var epoch2024 = time.UnixMilli(1704067200123)
+
+// An operation is a use of one of the seventeen methods, what it must send, and the least that answers it.
+type operation struct {
+	name  string
+	use   func(ctx context.Context, c *tracking.Client) error
+	route string // method and path below the tracking URI
+	query string
+	body  string
+	reply string
+}
+
+// operations holds one use of each method with all its options, and another with none where that differs.
+var operations = []operation{
+	{
+		name: "CreateExperiment",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateExperiment(ctx, "iris")
+			return err
+		},
+		route: "POST /api/2.0/mlflow/experiments/create",
+		body:  `{"name":"iris"}`,
+		reply: `{"experiment_id": "7"}`,
+	},
+	{
+		name: "CreateExperiment",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateExperiment(ctx, "iris", tracking.WithArtifactLocation("s3://bucket"),
+				tracking.WithExperimentTags(map[string]string{"z": "last", "a": "", "m": "<&>"}))
+			return err
+		},
+		route: "POST /api/2.0/mlflow/experiments/create",
+		body:  `{"artifact_location":"s3://bucket","name":"iris","tags":[{"key":"a","value":""},{"key":"m","value":"\u003c\u0026\u003e"},{"key":"z","value":"last"}]}`,
+		reply: `{"experiment_id": "7"}`,
+	},
+	{
+		name: "GetExperiment",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.GetExperiment(ctx, "7")
+			return err
+		},
+		route: "GET /api/2.0/mlflow/experiments/get",
+		query: "experiment_id=7",
+		reply: experimentJSON,
+	},
+	{
+		name: "GetExperimentByName",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.GetExperimentByName(ctx, "a b/c+d&e=ü")
+			return err
+		},
+		route: "GET /api/2.0/mlflow/experiments/get-by-name",
+		query: "experiment_name=a+b%2Fc%2Bd%26e%3D%C3%BC",
+		reply: experimentJSON,
+	},
+	{
+		name: "UpdateExperiment",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			return c.UpdateExperiment(ctx, "7", "renamed")
+		},
+		route: "POST /api/2.0/mlflow/experiments/update",
+		body:  `{"experiment_id":"7","new_name":"renamed"}`,
+		reply: `{}`,
+	},
+	{
+		name:  "DeleteExperiment",
+		use:   func(ctx context.Context, c *tracking.Client) error { return c.DeleteExperiment(ctx, "7") },
+		route: "POST /api/2.0/mlflow/experiments/delete",
+		body:  `{"experiment_id":"7"}`,
+		reply: `{}`,
+	},
+	{
+		name: "SearchExperiments",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.SearchExperiments(ctx)
+			return err
+		},
+		route: "POST /api/2.0/mlflow/experiments/search",
+		body:  `{"max_results":1000}`,
+		reply: `{}`,
+	},
+	{
+		name: "SearchExperiments",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.SearchExperiments(ctx, tracking.WithExperimentsFilter("name = 'a'"),
+				tracking.WithExperimentsOrderBy("name ASC", "creation_time DESC"), tracking.WithExperimentsMaxResults(0),
+				tracking.WithExperimentsPageToken("next"), tracking.WithExperimentsViewType(tracking.ViewTypeAll))
+			return err
+		},
+		route: "POST /api/2.0/mlflow/experiments/search",
+		body:  `{"filter":"name = 'a'","max_results":0,"order_by":["name ASC","creation_time DESC"],"page_token":"next","view_type":"ALL"}`,
+		reply: `{}`,
+	},
+	{
+		name: "SetExperimentTag",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			return c.SetExperimentTag(ctx, "7", "key", "")
+		},
+		route: "POST /api/2.0/mlflow/experiments/set-experiment-tag",
+		body:  `{"experiment_id":"7","key":"key","value":""}`,
+		reply: `{}`,
+	},
+	{
+		name: "CreateRun",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateRun(ctx, "7", tracking.WithRunName("first"), tracking.WithStartTime(epoch2024),
+				tracking.WithRunTags(map[string]string{"mlflow.user": "ada", "b": "", "a": "1"}))
+			return err
+		},
+		route: "POST /api/2.0/mlflow/runs/create",
+		body:  `{"experiment_id":"7","run_name":"first","start_time":1704067200123,"tags":[{"key":"a","value":"1"},{"key":"b","value":""},{"key":"mlflow.user","value":"ada"}],"user_id":"ada"}`,
+		reply: runJSON,
+	},
+	{
+		name: "CreateRun",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateRun(ctx, "7", tracking.WithStartTime(time.UnixMilli(-1)))
+			return err
+		},
+		route: "POST /api/2.0/mlflow/runs/create",
+		body:  `{"experiment_id":"7","start_time":-1,"user_id":"unknown"}`,
+		reply: runJSON,
+	},
+	{
+		name: "GetRun",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.GetRun(ctx, "r1")
+			return err
+		},
+		route: "GET /api/2.0/mlflow/runs/get",
+		query: "run_id=r1",
+		reply: runJSON,
+	},
+	{
+		name: "UpdateRun",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.UpdateRun(ctx, "r1")
+			return err
+		},
+		route: "POST /api/2.0/mlflow/runs/update",
+		body:  `{"run_id":"r1"}`,
+		reply: runInfoJSON,
+	},
+	{
+		name: "UpdateRun",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.UpdateRun(ctx, "r1", tracking.WithStatus(tracking.RunStatusFinished),
+				tracking.WithEndTime(time.UnixMilli(0)), tracking.WithRunName("renamed"))
+			return err
+		},
+		route: "POST /api/2.0/mlflow/runs/update",
+		body:  `{"end_time":0,"run_id":"r1","run_name":"renamed","status":"FINISHED"}`,
+		reply: runInfoJSON,
+	},
+	{
+		name:  "DeleteRun",
+		use:   func(ctx context.Context, c *tracking.Client) error { return c.DeleteRun(ctx, "r1") },
+		route: "POST /api/2.0/mlflow/runs/delete",
+		body:  `{"run_id":"r1"}`,
+		reply: `{}`,
+	},
+	{
+		name: "SearchRuns",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.SearchRuns(ctx, nil)
+			return err
+		},
+		route: "POST /api/2.0/mlflow/runs/search",
+		body:  `{"experiment_ids":[],"max_results":1000}`,
+		reply: `{}`,
+	},
+	{
+		name: "SearchRuns",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.SearchRuns(ctx, []string{"7", "8"}, tracking.WithRunsFilter("metrics.loss < 1"),
+				tracking.WithRunsOrderBy("metrics.loss ASC"), tracking.WithRunsMaxResults(123456789),
+				tracking.WithRunsPageToken("next"), tracking.WithRunsViewType(tracking.ViewTypeDeletedOnly))
+			return err
+		},
+		route: "POST /api/2.0/mlflow/runs/search",
+		body:  `{"experiment_ids":["7","8"],"filter":"metrics.loss \u003c 1","max_results":123456789,"order_by":["metrics.loss ASC"],"page_token":"next","run_view_type":"DELETED_ONLY"}`,
+		reply: `{}`,
+	},
+	{
+		name: "LogMetric",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			return c.LogMetric(ctx, "r1", "loss", 0, tracking.WithTimestamp(time.UnixMilli(0)))
+		},
+		route: "POST /api/2.0/mlflow/runs/log-metric",
+		body:  `{"key":"loss","run_id":"r1","step":0,"timestamp":0,"value":0}`,
+		reply: `{}`,
+	},
+	{
+		name: "LogMetric",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			return c.LogMetric(ctx, "r1", "loss", math.NaN(), tracking.WithTimestamp(epoch2024), tracking.WithStep(math.MinInt64))
+		},
+		route: "POST /api/2.0/mlflow/runs/log-metric",
+		body:  `{"key":"loss","run_id":"r1","step":-9223372036854775808,"timestamp":1704067200123,"value":"NaN"}`,
+		reply: `{}`,
+	},
+	{
+		name:  "LogParam",
+		use:   func(ctx context.Context, c *tracking.Client) error { return c.LogParam(ctx, "r1", "rate", "") },
+		route: "POST /api/2.0/mlflow/runs/log-parameter",
+		body:  `{"key":"rate","run_id":"r1","value":""}`,
+		reply: `{}`,
+	},
+	{
+		name:  "SetTag",
+		use:   func(ctx context.Context, c *tracking.Client) error { return c.SetTag(ctx, "r1", "key", "") },
+		route: "POST /api/2.0/mlflow/runs/set-tag",
+		body:  `{"key":"key","run_id":"r1","value":""}`,
+		reply: `{}`,
+	},
+	{
+		name:  "DeleteTag",
+		use:   func(ctx context.Context, c *tracking.Client) error { return c.DeleteTag(ctx, "r1", "key") },
+		route: "POST /api/2.0/mlflow/runs/delete-tag",
+		body:  `{"key":"key","run_id":"r1"}`,
+		reply: `{}`,
+	},
+	{
+		name: "LogBatch",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			return c.LogBatch(ctx, "r1", []tracking.Metric{
+				{Key: "up", Value: math.Inf(1), Timestamp: epoch2024, Step: 1},
+				{Key: "down", Value: math.Inf(-1), Timestamp: epoch2024, Step: -1},
+				{Key: "minus zero", Value: math.Copysign(0, -1), Timestamp: time.UnixMilli(0)},
+			}, []tracking.Param{{Key: "z"}, {Key: "a", Value: "1"}}, map[string]string{"z": "", "a": "1"})
+		},
+		route: "POST /api/2.0/mlflow/runs/log-batch",
+		body: `{"metrics":[{"key":"up","step":1,"timestamp":1704067200123,"value":"Infinity"},` +
+			`{"key":"down","step":-1,"timestamp":1704067200123,"value":"-Infinity"},` +
+			`{"key":"minus zero","step":0,"timestamp":0,"value":-0.0}],` +
+			`"params":[{"key":"z","value":""},{"key":"a","value":"1"}],"run_id":"r1",` +
+			`"tags":[{"key":"a","value":"1"},{"key":"z","value":""}]}`,
+		reply: `{}`,
+	},
+	{
+		name: "LogBatch",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			return c.LogBatch(ctx, "r1", nil, []tracking.Param{{Key: "a", Value: "1"}}, nil)
+		},
+		route: "POST /api/2.0/mlflow/runs/log-batch",
+		body:  `{"metrics":[],"params":[{"key":"a","value":"1"}],"run_id":"r1","tags":[]}`,
+		reply: `{}`,
+	},
+}
+
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	for _, op := range operations {
+		t.Run(op.name, func(t *testing.T) {
+			t.Parallel()
+			requests := 0
+			client := dial(t, func(w http.ResponseWriter, r *http.Request) {
+				requests++
+				body, err := io.ReadAll(r.Body)
+				assert.NoError(t, err)
+				assert.Equal(t, op.route, r.Method+" "+r.URL.Path)
+				assert.Equal(t, op.query, r.URL.RawQuery)
+				assert.Equal(t, op.body, string(body))
+				if op.body != "" {
+					assert.Equal(t, int64(len(op.body)), r.ContentLength, "MLflow reads a chunked body as an empty one")
+					assert.Equal(t, "application/json", r.Header.Get("Content-Type"))
+				}
+				assert.NotContains(t, r.Header, "Origin", "MLflow refuses writes from elsewhere")
+				assert.NotContains(t, r.Header, "Content-Encoding", "MLflow does not decode bodies")
+				answering(200, "application/json", op.reply)(w, r)
+			})
+			require.NoError(t, op.use(t.Context(), client))
+			assert.Equal(t, 1, requests)
+		})
+	}
+}
+
+// TestOperationsAreThoseOfTheSpec holds the three lists of endpoints together: the spec's, the façade's, and the one
+// that this file tests.
+func TestOperationsAreThoseOfTheSpec(t *testing.T) {
+	t.Parallel()
+	spec, err := os.ReadFile("../openapi/mlflow.yaml")
+	require.NoError(t, err)
+	described := make(map[string]string)
+	var path, method string
+	for _, line := range regexp.MustCompile(`(?m)^  (/api/\S+):$|^    (get|post|put|patch|delete):$|^      operationId: (\w+)$`).FindAllStringSubmatch(string(spec), -1) {
+		switch {
+		case line[1] != "":
+			path = line[1]
+		case line[2] != "":
+			method = map[string]string{"get": "GET", "post": "POST"}[line[2]]
+		default:
+			described[line[3]] = method + " " + path
+		}
+	}
+	sent := make(map[string]string)
+	for _, op := range operations {
+		sent[op.name] = op.route
+	}
+	assert.Len(t, sent, 17)
+	assert.Equal(t, described, sent)
+}
+
+// TestTimesDefaultToNow checks the times that the library takes from the clock itself.
+func TestTimesDefaultToNow(t *testing.T) {
+	t.Parallel()
+	times := regexp.MustCompile(`"(?:start_time|timestamp)":(\d{13})\b`)
+	for name, use := range map[string]func(context.Context, *tracking.Client) error{
+		"CreateRun": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateRun(ctx, "7", tracking.WithStartTime(time.Time{}))
+			return err
+		},
+		"LogMetric": func(ctx context.Context, c *tracking.Client) error {
+			return c.LogMetric(ctx, "r1", "loss", 1, tracking.WithTimestamp(time.Time{}))
+		},
+		"LogBatch": func(ctx context.Context, c *tracking.Client) error {
+			return c.LogBatch(ctx, "r1", []tracking.Metric{{Key: "a"}, {Key: "b"}}, nil, nil)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before := time.Now().UnixMilli()
+			client := dial(t, func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				for _, match := range times.FindAllStringSubmatch(string(body), -1) {
+					assert.GreaterOrEqual(t, match[1], strconv.FormatInt(before, 10))
+					assert.LessOrEqual(t, match[1], strconv.FormatInt(time.Now().UnixMilli(), 10))
+				}
+				assert.NotEmpty(t, times.FindString(string(body)))
+				answering(200, "application/json", runJSON)(w, r)
+			})
+			require.NoError(t, use(t.Context(), client))
+		})
+	}
+}
