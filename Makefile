@@ -21,3 +21,19 @@ check-generate: ## Check that gen/ is what openapi/mlflow.yaml generates
 .PHONY: check-spec
 check-spec: ## Check that openapi/mlflow.yaml is valid OpenAPI
 	@$(TOOL) validate -multi openapi/mlflow.yaml
+
+.PHONY: demo
+demo: ## Run examples/quickstart against a real MLflow server, installed on first use
+	@go run ./internal/cmd/servers demo
+
+.PHONY: server
+server: ## Keep a server running, with the demo's data (PORT=5000 SERVER=3.17.2)
+	@go run ./internal/cmd/servers serve
+
+.PHONY: integration
+integration: ## Test against real servers (SERVERS="2.9.2 3.17.2" or all, RUN=TestName, ARGS="-o FILE -resume")
+	@go run ./internal/cmd/servers integration $(ARGS)
+
+.PHONY: record
+record: ## Record testdata/ from real servers (SERVERS="2.9.2 3.17.2", RUN=TestName)
+	@go run ./internal/cmd/servers record
