@@ -50,7 +50,10 @@ func NewClient(opts ...Option) (*Client, error) {
 	return &Client{
 		trackingURI: server.String(),
 		tracking: sync.OnceValue(func() *tracking.Client {
-			return tracking.NewClient(server, transport.New(config))
+			return tracking.NewClient(server, transport.New(config), tracking.Config{
+				BatchLimits: s.batchLimits,
+				Logger:      s.logger,
+			})
 		}),
 	}, nil
 }
@@ -151,6 +154,9 @@ func (s *settings) check() error {
 	}
 	if s.timeout < 0 {
 		errs = append(errs, refused("WithTimeout: %v is negative", s.timeout))
+	}
+	if l := s.batchLimits; min(l.Metrics, l.Params, l.Tags, l.Items, l.Bytes) < 0 {
+		errs = append(errs, refused("WithBatchLimits: a limit is negative"))
 	}
 	return errors.Join(errs...)
 }

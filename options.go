@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mlflow-go/mlflow/internal/transport"
+	"github.com/mlflow-go/mlflow/tracking"
 )
 
 // An Option configures a [Client]. Given twice, the later one wins; headers are merged.
@@ -21,6 +22,7 @@ type settings struct {
 	timeout     time.Duration
 	logger      *slog.Logger
 	userAgent   string
+	batchLimits tracking.BatchLimits
 }
 
 type credentials struct{ username, password string }
@@ -89,4 +91,10 @@ func WithLogger(logger *slog.Logger) Option {
 // WithUserAgent puts a product, such as "trainer/1.2", before the library's own in the User-Agent header.
 func WithUserAgent(product string) Option {
 	return func(s *settings) { s.userAgent = product + " " + userAgent }
+}
+
+// WithBatchLimits sets what LogBatch puts into one request at most, for hosts that allow less than MLflow does. A zero
+// field stands for the default.
+func WithBatchLimits(limits tracking.BatchLimits) Option {
+	return func(s *settings) { s.batchLimits = limits }
 }

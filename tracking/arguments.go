@@ -16,6 +16,19 @@ func require(op string, namesAndValues ...string) error {
 	return nil
 }
 
+// requireText refuses an empty key, and a key or value that is not valid UTF-8.
+func requireText(op, name, key string, values ...string) error {
+	if err := require(op, name, key); err != nil {
+		return err
+	}
+	for _, text := range append(values, key) {
+		if !utf8.ValidString(text) {
+			return invalid(op, "the %s %q, or its value, is not valid UTF-8", name, key)
+		}
+	}
+	return nil
+}
+
 // invalidText returns the name of the first field of a request that is not valid UTF-8, or "". Encoding would put
 // U+FFFD for the offending bytes, and that is what the server would store.
 func invalidText(request reflect.Value) string {

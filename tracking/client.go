@@ -1,7 +1,9 @@
 package tracking
 
 import (
+	"cmp"
 	"context"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"reflect"
@@ -12,7 +14,9 @@ import (
 
 // A Client tracks experiments on one MLflow server. It keeps no state between calls and is safe for concurrent use.
 type Client struct {
-	api *gen.Client
+	api    *gen.Client
+	limits BatchLimits
+	logger *slog.Logger
 }
 
 // A Doer sends an HTTP request and returns its answer, as an [http.Client] does.
@@ -20,11 +24,22 @@ type Doer interface {
 	Do(request *http.Request) (*http.Response, error)
 }
 
+// A Config holds what a [Client] needs besides a server. Its zero value is ready to use.
+type Config struct {
+	BatchLimits BatchLimits
+	// Logger hears of values that a server cuts; nil is silent.
+	Logger *slog.Logger
+}
+
 // NewClient returns a client for the server at the given URL, which may have a path. Most programs get theirs from
 // the Tracking method of mlflow.Client instead, which adds credentials, time limits and all else that a server must be
 // told; this one leaves that to the doer.
-func NewClient(server *url.URL, doer Doer) *Client {
-	return &Client{api: &gen.Client{Server: server.String() + "/", Client: doer}}
+func NewClient(server *url.URL, doer Doer, config Config) *Client {
+	return &Client{
+		api:    &gen.Client{Server: server.String() + "/", Client: doer},
+		limits: config.BatchLimits.orDefault(),
+		logger: cmp.Or(config.Logger, slog.New(slog.DiscardHandler)),
+	}
 }
 
 // send makes one call: it sends the request that a method of the generated client builds, and converts the answer.

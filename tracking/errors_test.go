@@ -218,7 +218,7 @@ func TestRefusedConnection(t *testing.T) {
 	require.NoError(t, listener.Close())
 	server := &url.URL{Scheme: "http", Host: listener.Addr().String(), User: url.UserPassword("ada", "s3cret")}
 
-	_, err = tracking.NewClient(server, http.DefaultClient).GetRun(t.Context(), "r1")
+	_, err = tracking.NewClient(server, http.DefaultClient, tracking.Config{}).GetRun(t.Context(), "r1")
 	assertOnly(t, err, tracking.ErrUnavailable)
 	var got *tracking.Error
 	require.ErrorAs(t, err, &got)

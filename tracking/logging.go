@@ -2,7 +2,9 @@ package tracking
 
 import (
 	"context"
+	"log/slog"
 	"time"
+	"unicode/utf8"
 
 	"github.com/mlflow-go/mlflow/gen"
 )
@@ -43,7 +45,11 @@ func (c *Client) LogParam(ctx context.Context, runID, key, value string) error {
 	if err := require(op, "run ID", runID, "key", key); err != nil {
 		return err
 	}
-	return do(ctx, op, c.api.LogParam, gen.LogParamRequest{RunID: runID, Key: key, Value: value})
+	err := do(ctx, op, c.api.LogParam, gen.LogParamRequest{RunID: runID, Key: key, Value: value})
+	if err == nil {
+		c.warnOfCut(ctx, op, key, value, maxParamValue)
+	}
+	return err
 }
 
 // SetTag sets a tag of a run, over any earlier value. Setting "mlflow.runName" renames the run. Of a value of more than
@@ -58,7 +64,11 @@ func (c *Client) SetTag(ctx context.Context, runID, key, value string) error {
 	if err := require(op, "run ID", runID, "key", key); err != nil {
 		return err
 	}
-	return do(ctx, op, c.api.SetTag, gen.SetTagRequest{RunID: runID, Key: key, Value: value})
+	err := do(ctx, op, c.api.SetTag, gen.SetTagRequest{RunID: runID, Key: key, Value: value})
+	if err == nil {
+		c.warnOfCut(ctx, op, key, value, maxTagValue)
+	}
+	return err
 }
 
 // DeleteTag deletes a tag of a run.
@@ -74,41 +84,20 @@ func (c *Client) DeleteTag(ctx context.Context, runID, key string) error {
 	return do(ctx, op, c.api.DeleteTag, gen.DeleteTagRequest{RunID: runID, Key: key})
 }
 
-// LogBatch logs metrics, params and tags together, many times faster than one by one. A metric without a timestamp is
-// logged as of now. Nothing to log sends nothing.
-//
-// Errors: as for [Client.LogMetric], [Client.LogParam] and [Client.SetTag]; [ErrInvalidArgument] also for a param that
-// is given twice, even with the same value. A batch is checked as a whole before any of it is stored, but what the
-// database refuses after that does not undo what was stored before.
-//
-// POST /api/2.0/mlflow/runs/log-batch
-func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, params []Param, tags map[string]string) error {
-	const op = "LogBatch"
-	if err := require(op, "run ID", runID); err != nil {
-		return err
+// How many characters of a value servers keep. Of a longer one MLflow 2.11 and later store the beginning, and answer
+// 200; older releases refuse it.
+const (
+	maxParamValue = 6000
+	maxTagValue   = 5000 // 8000 since MLflow 2.17
+)
+
+// warnOfCut logs a warning if the server has stored, or may have stored, less than the value.
+func (c *Client) warnOfCut(ctx context.Context, op, key, value string, limit int) {
+	if len(value) <= limit { // a character has at least one byte
+		return
 	}
-	for _, metric := range metrics {
-		if err := require(op, "metric key", metric.Key); err != nil {
-			return err
-		}
+	if length := utf8.RuneCountInString(value); length > limit {
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "mlflow value may be cut",
+			slog.String("operation", op), slog.String("key", key), slog.Int("length", length), slog.Int("limit", limit))
 	}
-	for _, param := range params {
-		if err := require(op, "param key", param.Key); err != nil {
-			return err
-		}
-	}
-	for key := range tags {
-		if err := require(op, "tag key", key); err != nil {
-			return err
-		}
-	}
-	if len(metrics)+len(params)+len(tags) == 0 {
-		return nil
-	}
-	return do(ctx, op, c.api.LogBatch, gen.LogBatchRequest{
-		RunID:   runID,
-		Metrics: wireMetrics(metrics, time.Now()),
-		Params:  wireParams(params),
-		Tags:    runTags(tags),
-	})
 }

@@ -2,6 +2,9 @@ package tracking
 
 import (
 	"context"
+	"iter"
+	"net/http"
+	"slices"
 
 	"github.com/mlflow-go/mlflow/gen"
 )
@@ -65,6 +68,76 @@ func (c *Client) SearchRuns(ctx context.Context, experimentIDs []string, opts ..
 		PageToken:     s.pageToken,
 		RunViewType:   view,
 	}, runList)
+}
+
+// AllExperiments returns an iterator over all experiments that the options ask for, fetched page by page with
+// [Client.SearchExperiments]; the option for the number of results sets the size of a page. An error is yielded once,
+// with a zero experiment, and ends the iteration.
+//
+// POST /api/2.0/mlflow/experiments/search
+func (c *Client) AllExperiments(ctx context.Context, opts ...SearchExperimentsOption) iter.Seq2[Experiment, error] {
+	opts = slices.Clip(slices.Clone(opts))
+	return allPages("AllExperiments", func(token string) ([]Experiment, string, error) {
+		page := opts
+		if token != "" {
+			page = append(page, WithExperimentsPageToken(token))
+		}
+		list, err := c.SearchExperiments(ctx, page...)
+		if err != nil {
+			return nil, "", err
+		}
+		return list.Experiments, list.NextPageToken, nil
+	})
+}
+
+// AllRuns returns an iterator over all runs of the given experiments that the options ask for, fetched page by page
+// with [Client.SearchRuns]; the option for the number of results sets the size of a page. An error is yielded once,
+// with a zero run, and ends the iteration. Runs that are created meanwhile can make it yield others twice: see
+// SearchRuns.
+//
+// POST /api/2.0/mlflow/runs/search
+func (c *Client) AllRuns(ctx context.Context, experimentIDs []string, opts ...SearchRunsOption) iter.Seq2[Run, error] {
+	experimentIDs, opts = slices.Clone(experimentIDs), slices.Clip(slices.Clone(opts))
+	return allPages("AllRuns", func(token string) ([]Run, string, error) {
+		page := opts
+		if token != "" {
+			page = append(page, WithRunsPageToken(token))
+		}
+		list, err := c.SearchRuns(ctx, experimentIDs, page...)
+		if err != nil {
+			return nil, "", err
+		}
+		return list.Runs, list.NextPageToken, nil
+	})
+}
+
+// allPages returns an iterator over the items of all pages, from the one without a token on.
+func allPages[T any](op string, fetch func(token string) (items []T, next string, err error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		seen := make(map[string]bool)
+		for token := ""; ; {
+			items, next, err := fetch(token)
+			if err != nil {
+				yield(none, err)
+				return
+			}
+			for _, item := range items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if next == "" {
+				return
+			}
+			if seen[next] {
+				// Servers do: MLflow 2.9 when it is asked for pages of 0 runs.
+				yield(none, &Error{Op: op, StatusCode: http.StatusOK, Message: "the server repeats a page token", Attempts: 1})
+				return
+			}
+			seen[next], token = true, next
+		}
+	}
 }
 
 // view returns the view type to send, "" for none.

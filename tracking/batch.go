@@ -1,0 +1,197 @@
+package tracking
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/mlflow-go/mlflow/gen"
+)
+
+// BatchLimits bound what [Client.LogBatch] puts into one request. A zero field stands for the default, which is
+// MLflow's own limit.
+type BatchLimits struct {
+	Metrics int // 1000 by default
+	Params  int // 100 by default
+	Tags    int // 100 by default
+	// Items bounds metrics, params and tags together; 1000 by default.
+	Items int
+	// Bytes bounds the size of the request, 900,000 by default: hosts refuse more than 1 MB. An item that is larger by
+	// itself is sent alone.
+	Bytes int
+}
+
+var defaultBatchLimits = BatchLimits{Metrics: 1000, Params: 100, Tags: 100, Items: 1000, Bytes: 900_000}
+
+// orDefault returns the limits with the defaults in place of zeros.
+func (l BatchLimits) orDefault() BatchLimits {
+	return BatchLimits{
+		Metrics: cmp.Or(l.Metrics, defaultBatchLimits.Metrics),
+		Params:  cmp.Or(l.Params, defaultBatchLimits.Params),
+		Tags:    cmp.Or(l.Tags, defaultBatchLimits.Tags),
+		Items:   cmp.Or(l.Items, defaultBatchLimits.Items),
+		Bytes:   cmp.Or(l.Bytes, defaultBatchLimits.Bytes),
+	}
+}
+
+// A BatchError tells how far [Client.LogBatch] came: how many metrics, params and tags, from the front, are known to
+// be stored. Tags count in the order of their keys. To go on, log what is left:
+//
+//	var partial *tracking.BatchError
+//	if errors.As(err, &partial) {
+//		metrics, params = metrics[partial.Metrics:], params[partial.Params:]
+//		for _, key := range slices.Sorted(maps.Keys(tags))[:partial.Tags] {
+//			delete(tags, key)
+//		}
+//	}
+//
+// More may be stored than is known. To log it again does no harm on a server with an SQL store.
+type BatchError struct {
+	Metrics, Params, Tags int
+	Err                   error // the [*Error] of the request that failed
+}
+
+// Error returns one line that says what is stored and what went wrong.
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("%v (%d metrics, %d params and %d tags were stored before)", e.Err, e.Metrics, e.Params, e.Tags)
+}
+
+// Unwrap returns the error of the request that failed.
+func (e *BatchError) Unwrap() error { return e.Err }
+
+// LogBatch logs metrics, params and tags together, many times faster than one by one. It takes any number of them, and
+// sends as many requests as the [BatchLimits] ask for, one after the other: params and tags first, then the metrics in
+// their order. A metric without a timestamp is logged as of now. Nothing to log sends nothing.
+//
+// Errors: [*BatchError] when a request fails; it tells what was stored before, and unwraps to the [*Error] of that
+// request, which is as for [Client.LogMetric], [Client.LogParam] and [Client.SetTag], and [ErrInvalidArgument] also for
+// a param that is given twice. MLflow checks a request as a whole before it stores any of it, but what the database
+// refuses after that does not undo what was stored before.
+//
+// POST /api/2.0/mlflow/runs/log-batch
+func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, params []Param, tags map[string]string) error {
+	const op = "LogBatch"
+	if err := checkBatch(op, runID, metrics, params, tags); err != nil {
+		return err
+	}
+	now := time.Now()
+	rest := batch{metrics, params, runTags(tags)}
+	var stored BatchError
+	for rest.len() > 0 {
+		var part batch
+		part, rest = rest.cut(c.limits)
+		stored.Err = do(ctx, op, c.api.LogBatch, gen.LogBatchRequest{
+			RunID: runID, Metrics: wireMetrics(part.metrics, now), Params: wireParams(part.params), Tags: part.tags,
+		})
+		if stored.Err != nil {
+			return &stored
+		}
+		c.warnOfCuts(ctx, op, part)
+		stored.Metrics += len(part.metrics)
+		stored.Params += len(part.params)
+		stored.Tags += len(part.tags)
+	}
+	return nil
+}
+
+// checkBatch refuses a batch, before any part of it is sent, for what would keep a later part from being sent.
+func checkBatch(op, runID string, metrics []Metric, params []Param, tags map[string]string) error {
+	if err := require(op, "run ID", runID); err != nil {
+		return err
+	}
+	for _, m := range metrics {
+		if err := requireText(op, "metric key", m.Key); err != nil {
+			return err
+		}
+	}
+	for _, p := range params {
+		if err := requireText(op, "param key", p.Key, p.Value); err != nil {
+			return err
+		}
+	}
+	for key, value := range tags {
+		if err := requireText(op, "tag key", key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warnOfCuts logs a warning for each value of a stored batch that the server may have cut.
+func (c *Client) warnOfCuts(ctx context.Context, op string, stored batch) {
+	for _, p := range stored.params {
+		c.warnOfCut(ctx, op, p.Key, p.Value, maxParamValue)
+	}
+	for _, tag := range stored.tags {
+		c.warnOfCut(ctx, op, tag.Key, tag.Value, maxTagValue)
+	}
+}
+
+// A batch is what is left to log.
+type batch struct {
+	metrics []Metric
+	params  []Param
+	tags    []gen.RunTag
+}
+
+func (b batch) len() int { return len(b.metrics) + len(b.params) + len(b.tags) }
+
+// cut returns as much of the front of a batch as the limits allow in one request, and the rest. No metric comes before
+// the last param and tag.
+func (b batch) cut(limits BatchLimits) (part, rest batch) {
+	room := space{items: limits.Items, bytes: limits.Bytes}
+	params := room.take(limits.Params, len(b.params), func(i int) int {
+		return len(`{"key":,"value":},`) + quotedLen(b.params[i].Key) + quotedLen(b.params[i].Value)
+	})
+	tags := room.take(limits.Tags, len(b.tags), func(i int) int {
+		return len(`{"key":,"value":},`) + quotedLen(b.tags[i].Key) + quotedLen(b.tags[i].Value)
+	})
+	metrics := 0
+	if params == len(b.params) && tags == len(b.tags) {
+		metrics = room.take(limits.Metrics, len(b.metrics), func(i int) int {
+			const numbers = 20 + 20 + 24 // a step, a timestamp and a value at their longest
+			return len(`{"key":,"step":,"timestamp":,"value":},`) + numbers + quotedLen(b.metrics[i].Key)
+		})
+	}
+	part = batch{b.metrics[:metrics], b.params[:params], b.tags[:tags]}
+	rest = batch{b.metrics[metrics:], b.params[params:], b.tags[tags:]}
+	return part, rest
+}
+
+// space is what is left of a request.
+type space struct {
+	items, bytes int
+	taken        int
+}
+
+// take returns how many of n items, but no more than limit, fit. The first item of a request always does.
+func (s *space) take(limit, n int, size func(int) int) int {
+	count := 0
+	for count < min(limit, n) && s.items > 0 {
+		bytes := size(count)
+		if bytes > s.bytes && s.taken > 0 {
+			break
+		}
+		s.items--
+		s.bytes -= bytes
+		s.taken++
+		count++
+	}
+	return count
+}
+
+// quotedLen returns the length of s as a JSON string.
+func quotedLen(s string) int {
+	n := len(`""`) + len(s) + 3*(strings.Count(s, "\u2028")+strings.Count(s, "\u2029"))
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			n++
+		case c < ' ' || c == '<' || c == '>' || c == '&':
+			n += len(`\u0000`) - 1
+		}
+	}
+	return n
+}

@@ -1,0 +1,153 @@
+package tracking_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-go/mlflow/gen"
+)
+
+// answerTypes are the generated types of the answers.
+var answerTypes = map[string]func() any{
+	"CreateExperiment":    func() any { return new(gen.CreateExperimentResponse) },
+	"GetExperiment":       func() any { return new(gen.GetExperimentResponse) },
+	"GetExperimentByName": func() any { return new(gen.GetExperimentByNameResponse) },
+	"UpdateExperiment":    func() any { return new(gen.EmptyResponse) },
+	"DeleteExperiment":    func() any { return new(gen.EmptyResponse) },
+	"SearchExperiments":   func() any { return new(gen.SearchExperimentsResponse) },
+	"SetExperimentTag":    func() any { return new(gen.EmptyResponse) },
+	"CreateRun":           func() any { return new(gen.CreateRunResponse) },
+	"GetRun":              func() any { return new(gen.GetRunResponse) },
+	"UpdateRun":           func() any { return new(gen.UpdateRunResponse) },
+	"DeleteRun":           func() any { return new(gen.EmptyResponse) },
+	"SearchRuns":          func() any { return new(gen.SearchRunsResponse) },
+	"LogMetric":           func() any { return new(gen.EmptyResponse) },
+	"LogParam":            func() any { return new(gen.EmptyResponse) },
+	"SetTag":              func() any { return new(gen.EmptyResponse) },
+	"DeleteTag":           func() any { return new(gen.EmptyResponse) },
+	"LogBatch":            func() any { return new(gen.EmptyResponse) },
+}
+
+// lostFields are the fields that recorded answers hold and the generated types do not keep.
+var lostFields = map[string]string{
+	"run.inputs":     "datasets and models belong to other operations",
+	"run.outputs":    "models belong to other operations",
+	"runs[].inputs":  "datasets and models belong to other operations",
+	"runs[].outputs": "models belong to other operations",
+}
+
+// TestGoldenRoundTrip decodes every recorded answer into the type that the spec has for it, encodes it again, and
+// compares: what the spec gets wrong or does not know shows up as a difference.
+func TestGoldenRoundTrip(t *testing.T) {
+	t.Parallel()
+	names := make(map[string]string) // by route
+	for _, op := range operations {
+		names[op.route] = op.name
+	}
+	files, err := filepath.Glob("../testdata/[0-9]*/*.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, files, "no recordings: run make record")
+
+	lost, seen := make(map[string]bool), make(map[string]bool)
+	for _, file := range files {
+		for _, exchange := range readRecording(t, file) {
+			name := names[exchange.Request.Method+" "+exchange.Request.Path]
+			require.NotEmpty(t, name, "%s: no operation for %s", file, exchange.Request.Path)
+			if exchange.Response.Status != 200 && exchange.Response.Body == nil {
+				continue // a page for people
+			}
+			var answer any = new(gen.ErrorResponse)
+			if exchange.Response.Status == 200 {
+				answer = answerTypes[name]()
+				seen[name] = true
+			}
+			require.NoError(t, json.Unmarshal(exchange.Response.Body, answer), file)
+			encoded, err := json.Marshal(answer)
+			require.NoError(t, err)
+			compare(t, file, "", parse(t, exchange.Response.Body), parse(t, encoded), lost)
+		}
+	}
+	assert.ElementsMatch(t, slices.Collect(maps.Keys(answerTypes)), slices.Collect(maps.Keys(seen)), "every operation is recorded")
+	assert.ElementsMatch(t, slices.Collect(maps.Keys(lostFields)), slices.Collect(maps.Keys(lost)), "fields that get lost")
+}
+
+type recordedExchange struct {
+	Request  struct{ Method, Path string }
+	Response struct {
+		Status int
+		Body   json.RawMessage
+	}
+}
+
+func readRecording(t *testing.T, file string) []recordedExchange {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var recording struct{ Exchanges []recordedExchange }
+	require.NoError(t, json.Unmarshal(data, &recording), file)
+	return recording.Exchanges
+}
+
+func parse(t *testing.T, data []byte) any {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var value any
+	require.NoError(t, decoder.Decode(&value))
+	return value
+}
+
+// compare checks that two JSON values are equal, and collects the fields that the second lacks.
+func compare(t *testing.T, file, path string, want, got any, lost map[string]bool) {
+	t.Helper()
+	switch want := want.(type) {
+	case map[string]any:
+		got, ok := got.(map[string]any)
+		require.True(t, ok, "%s: %s is no object", file, path)
+		for key, value := range want {
+			field := key
+			if path != "" {
+				field = path + "." + key
+			}
+			if _, kept := got[key]; kept {
+				compare(t, file, field, value, got[key], lost)
+				delete(got, key)
+			} else if value == "" {
+				lost[field+` ""`] = true
+			} else {
+				lost[field] = true
+			}
+		}
+		assert.Empty(t, got, "%s: fields that were added to %s", file, path)
+	case []any:
+		got, ok := got.([]any)
+		require.True(t, ok && len(got) == len(want), "%s: %s", file, path)
+		for i := range want {
+			compare(t, file, path+"[]", want[i], got[i], lost)
+		}
+	default:
+		assert.True(t, sameScalar(want, got), "%s: %s is %v, was %v", file, path, got, want)
+	}
+}
+
+// sameScalar compares numbers by value: Python writes 1.0 for what Go writes as 1.
+func sameScalar(a, b any) bool {
+	x, isNumber := a.(json.Number)
+	y, isToo := b.(json.Number)
+	if !isNumber || !isToo || x == y {
+		return reflect.DeepEqual(a, b)
+	}
+	f, errF := x.Float64()
+	g, errG := y.Float64()
+	return errF == nil && errG == nil && f == g && fmt.Sprint(f) == fmt.Sprint(g)
+}
