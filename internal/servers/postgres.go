@@ -69,6 +69,8 @@ func (d *database) start(ctx context.Context, bin string) error {
 	if d.process, err = startProcess(cmd); err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("not ready within %s", startTimeout))
+	defer cancel()
 	for {
 		if _, err := output(ctx, d.command(bin, "pg_isready", "-h", "127.0.0.1", "-p", port)); err == nil {
 			return nil
@@ -87,7 +89,7 @@ func (d *database) start(ctx context.Context, bin string) error {
 func (d *database) command(bin, name string, args ...string) *exec.Cmd {
 	args = append([]string{filepath.Join(bin, name)}, args...)
 	if os.Geteuid() == 0 {
-		args = append([]string{"runuser", "-u", account, "--"}, args...)
+		args = append([]string{"setpriv", "--reuid", account, "--regid", account, "--init-groups", "--"}, args...)
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = d.dir
@@ -117,7 +119,7 @@ func installPostgres(ctx context.Context) (string, error) {
 	}
 	aptGet, err := exec.LookPath("apt-get")
 	if err != nil || os.Geteuid() != 0 {
-		return "", errors.New("PostgreSQL's server is not installed (looked for initdb in PATH and /usr/lib/postgresql/*/bin): install the package postgresql")
+		return "", errors.New("PostgreSQL's server is not installed (looked for initdb in /usr/lib/postgresql/*/bin and PATH): install the package postgresql")
 	}
 	for _, args := range [][]string{{"update"}, {"install", "--yes", "--no-install-recommends", "postgresql"}} {
 		cmd := exec.Command(aptGet, args...)
@@ -134,13 +136,18 @@ func installPostgres(ctx context.Context) (string, error) {
 
 // findPostgres returns the folder with initdb and the rest, or nothing.
 func findPostgres() string {
-	if initdb, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(initdb)
-	}
 	// Debian keeps the programs of each version out of PATH.
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb") // the pattern is well-formed
-	if len(found) == 0 {
+	if len(found) > 0 {
+		return filepath.Dir(found[len(found)-1])
+	}
+	initdb, err := exec.LookPath("initdb")
+	if err != nil {
 		return ""
 	}
-	return filepath.Dir(found[len(found)-1])
+	// Where PATH has a link to one program, the others need not be beside it.
+	if target, err := filepath.EvalSymlinks(initdb); err == nil {
+		initdb = target
+	}
+	return filepath.Dir(initdb)
 }

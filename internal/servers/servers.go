@@ -28,6 +28,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -89,35 +90,47 @@ func Start(ctx context.Context, name string, opts Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{Name: name, spec: spec, opts: opts, port: opts.Port, Python: home.python(spec.environment())}
-	if s.Dir, err = s.makeDir(home); err != nil {
+	made, err := s.makeDir(home)
+	if err != nil {
 		return nil, err
 	}
 	s.Log = filepath.Join(s.Dir, "server.log")
-	if spec.store == storePostgres {
-		if s.database, err = startPostgres(ctx); err != nil {
-			return nil, fmt.Errorf("start %s: %w", name, err)
+	if err := s.startAll(ctx); err != nil {
+		err = errors.Join(err, s.database.stop())
+		// A database whose making was interrupted would fail each later start.
+		if ctx.Err() != nil && made {
+			err = errors.Join(err, os.RemoveAll(s.Dir))
 		}
-	}
-	if err := s.launch(ctx); err != nil {
-		return nil, errors.Join(err, s.database.stop())
+		return nil, err
 	}
 	return s, nil
 }
 
-// makeDir makes the folder for the server's data and returns its absolute path.
-func (s *Server) makeDir(home home) (string, error) {
-	if s.opts.Dir != "" {
-		dir, err := filepath.Abs(s.opts.Dir)
-		if err != nil {
-			return "", err
+// makeDir makes the folder for the server's data, and reports whether there was
+// none before.
+func (s *Server) makeDir(home home) (made bool, err error) {
+	if s.opts.Dir == "" {
+		run := filepath.Join(string(home), "run")
+		if err := os.MkdirAll(run, 0o755); err != nil {
+			return false, err
 		}
-		return dir, os.MkdirAll(dir, 0o755)
+		s.Dir, err = os.MkdirTemp(run, s.Name+"-")
+		return true, err
 	}
-	run := filepath.Join(string(home), "run")
-	if err := os.MkdirAll(run, 0o755); err != nil {
-		return "", err
+	if s.Dir, err = filepath.Abs(s.opts.Dir); err != nil {
+		return false, err
 	}
-	return os.MkdirTemp(run, s.Name+"-")
+	_, err = os.Stat(s.Dir)
+	return errors.Is(err, fs.ErrNotExist), os.MkdirAll(s.Dir, 0o755)
+}
+
+func (s *Server) startAll(ctx context.Context) (err error) {
+	if s.spec.store == storePostgres {
+		if s.database, err = startPostgres(ctx); err != nil {
+			return fmt.Errorf("start %s: %w", s.Name, err)
+		}
+	}
+	return s.launch(ctx)
 }
 
 // Done is closed when the server has ended, asked to or not.
