@@ -253,16 +253,17 @@ func cleanEnviron() []string {
 // waitForAnswer returns when the server answers at uri, and fails when its
 // process ends before or takes too long.
 func (s *Server) waitForAnswer(ctx context.Context, uri string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("no answer within %s", startTimeout))
-	defer cancel()
+	timeout := time.After(startTimeout)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
 		case <-s.process.done:
 			return s.failure()
+		case <-timeout:
+			return s.describe(fmt.Errorf("no answer within %s", startTimeout))
 		case <-ctx.Done():
-			return s.describe(context.Cause(ctx))
+			return context.Cause(ctx)
 		case <-tick.C:
 			if answers(ctx, uri+"/health") {
 				return nil

@@ -91,6 +91,9 @@ func start(ctx context.Context, port int) (*servers.Server, error) {
 		return nil, err
 	}
 	name := cmp.Or(os.Getenv("SERVER"), servers.Newest)
+	if err := servers.CheckName(name); err != nil {
+		return nil, fmt.Errorf("SERVER: %w", err)
+	}
 	dir := filepath.Join(root, ".mlflow", "run", "server-"+name)
 	if !servers.Installed(name) {
 		fmt.Printf("Installing %s into .mlflow, once: this takes about half a minute ...\n", name)

@@ -81,7 +81,7 @@ func serverNames(ctx context.Context, otherwise []string) ([]string, error) {
 	names := splitNames(value)
 	for _, name := range names {
 		if err := servers.CheckName(name); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("SERVERS: %w", err)
 		}
 	}
 	if len(names) == 0 {
