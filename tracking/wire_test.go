@@ -1,16 +1,21 @@
 package tracking_test
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -378,4 +383,34 @@ func TestTimesDefaultToNow(t *testing.T) {
 			require.NoError(t, use(t.Context(), client))
 		})
 	}
+}
+
+// captured is a server without a network: it keeps the body of the last request, and gives one answer.
+type captured struct {
+	status int // 200 if zero
+	reply  string
+	body   []byte
+}
+
+func (s *captured) client() *tracking.Client {
+	return tracking.NewClient(&url.URL{Scheme: "http", Host: "mlflow.invalid"}, s, tracking.Config{})
+}
+
+// Do makes captured a [tracking.Doer].
+func (s *captured) Do(request *http.Request) (*http.Response, error) {
+	if request.Body != nil {
+		var err error
+		if s.body, err = io.ReadAll(request.Body); err != nil {
+			return nil, err
+		}
+	}
+	return &http.Response{
+		StatusCode: cmp.Or(s.status, http.StatusOK),
+		Header:     http.Header{},
+		Body:       io.NopCloser(strings.NewReader(s.reply)),
+	}, nil
+}
+
+func validText(texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool { return !utf8.ValidString(text) })
 }
