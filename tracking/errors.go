@@ -308,7 +308,7 @@ func retryAfter(header http.Header) time.Duration {
 	return 0
 }
 
-// beginning returns the start of an answer that is not MLflow's JSON, for a person to recognise.
+// beginning returns the start of an answer that is not MLflow's JSON, for a person to recognize.
 func beginning(body []byte) string {
 	const enough = 256
 	text := strings.ToValidUTF8(string(body[:min(len(body), enough+utf8.UTFMax)]), "\uFFFD")

@@ -76,7 +76,7 @@ type Server struct {
 }
 
 // Start installs the named server if need be, starts it, and returns once it
-// answers. Cancelling ctx later does not stop the server: call Stop.
+// answers. Canceling ctx later does not stop the server: call Stop.
 func Start(ctx context.Context, name string, opts Options) (*Server, error) {
 	if err := Install(ctx, name); err != nil {
 		return nil, err

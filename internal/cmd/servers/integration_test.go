@@ -3,9 +3,10 @@ package main
 import (
 	"testing"
 
-	"github.com/mlflow-go/mlflow/internal/servers"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-go/mlflow/internal/servers"
 )
 
 func TestServerNames(t *testing.T) {

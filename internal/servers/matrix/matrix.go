@@ -105,7 +105,7 @@ func newTable(columns []Column, merge bool) table {
 }
 
 // scenarios returns the names in all columns: those of the first in its order,
-// and each that only a later one has behind its neighbour there.
+// and each that only a later one has behind its neighbor there.
 func scenarios(columns []Column) []string {
 	var names []string
 	for _, c := range columns {
