@@ -4,8 +4,33 @@
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# Build tools have a module file of their own, so that users of the library do not inherit them.
+# Tools that are modules have module files of their own, so that users of the library do not inherit them. The linter's
+# is apart from the generator's: a new linter must not change what is generated.
 TOOL := go tool -modfile=tools.mod
+# It may need a newer Go than the library does: auto fetches that as a module.
+LINT := GOTOOLCHAIN=auto go tool -modfile=lint.mod golangci-lint
+
+.PHONY: demo
+demo: ## Run examples/quickstart against a real MLflow server, installed on first use
+	@go run ./internal/cmd/servers demo
+
+.PHONY: server
+server: ## Keep a server running, with the demo's data (PORT=5000 SERVER=3.17.2)
+	@go run ./internal/cmd/servers serve
+
+.PHONY: test
+test: ## Run all unit tests: recorded answers are replayed, nothing is installed
+	@race=-race; go build -race runtime/cgo 2>/dev/null || \
+	{ race=; echo "The race detector needs a C compiler: testing without it."; }; \
+	go test $$race ./...
+
+.PHONY: integration
+integration: ## Test against real servers (SERVERS="2.9.2 3.17.2" or all, RUN=TestName, ARGS="-o FILE -resume")
+	@go run ./internal/cmd/servers integration $(ARGS)
+
+.PHONY: record
+record: ## Record testdata/ from real servers (SERVERS="2.9.2 3.17.2", RUN=TestName)
+	@go run ./internal/cmd/servers record
 
 .PHONY: generate
 generate: ## Regenerate gen/ from openapi/mlflow.yaml
@@ -22,18 +47,49 @@ check-generate: ## Check that gen/ is what openapi/mlflow.yaml generates
 check-spec: ## Check that openapi/mlflow.yaml is valid OpenAPI
 	@$(TOOL) validate -multi openapi/mlflow.yaml
 
-.PHONY: demo
-demo: ## Run examples/quickstart against a real MLflow server, installed on first use
-	@go run ./internal/cmd/servers demo
+.PHONY: check-tidy
+check-tidy: ## Check that go.mod holds what the library needs, and no more
+	@go mod tidy -diff || { echo "go.mod is out of date: run go mod tidy" >&2; exit 1; }
 
-.PHONY: server
-server: ## Keep a server running, with the demo's data (PORT=5000 SERVER=3.17.2)
-	@go run ./internal/cmd/servers serve
+.PHONY: fmt
+fmt: ## Format the code
+	@$(LINT) fmt
 
-.PHONY: integration
-integration: ## Test against real servers (SERVERS="2.9.2 3.17.2" or all, RUN=TestName, ARGS="-o FILE -resume")
-	@go run ./internal/cmd/servers integration $(ARGS)
+.PHONY: lint
+lint: ## Run go vet and the linters of .golangci.yml
+	@go vet ./...
+	@$(LINT) run
 
-.PHONY: record
-record: ## Record testdata/ from real servers (SERVERS="2.9.2 3.17.2", RUN=TestName)
-	@go run ./internal/cmd/servers record
+.PHONY: check
+check: check-tidy check-generate check-spec lint ## Check all that needs no server and no tests
+
+PLATFORMS := linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 windows/386
+
+.PHONY: cross
+cross: ## Build and vet for other systems and processors
+	@set -e; export CGO_ENABLED=0; for platform in $(PLATFORMS); do \
+		export GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
+		echo "$$platform"; go build ./...; go vet ./...; \
+	done
+
+.PHONY: oldest
+oldest: ## Run the unit tests on the oldest Go that go.mod allows
+	@set -e; export GOTOOLCHAIN=go$$(go list -m -f '{{.GoVersion}}'); echo "$$GOTOOLCHAIN"; go test ./...
+
+.PHONY: newest
+newest: ## Run the unit tests on the newest Go release
+	@set -e; newest=go$$(go list -m -f '{{.Version}}' go@latest); echo "$$newest"; \
+	if [ "$$newest" = "$$(go env GOVERSION)" ]; then echo "It is what make test uses."; exit; fi; \
+	export GOTOOLCHAIN=$$newest; go vet ./...; go test ./...
+
+.PHONY: examples
+examples: ## Run all examples against MLFLOW_TRACKING_URI
+	@set -e; for example in examples/*/; do echo "go run ./$$example"; go run "./$$example"; done
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: ci
+ci: ## Check everything, as .ci/run does; takes most of an hour
+	@bash .ci/run
