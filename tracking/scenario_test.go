@@ -22,9 +22,9 @@ const missingRun = "00000000000000000000000000000bad"
 const missingExperiment = "987654321"
 
 // connect returns a client for the session's server.
-func connect(t *testing.T, s *fixture.Session) *tracking.Client {
+func connect(t *testing.T, s *fixture.Session, opts ...mlflow.Option) *tracking.Client {
 	t.Helper()
-	client, err := mlflow.NewClient(mlflow.WithTrackingURI(s.URI), mlflow.WithHTTPClient(s.HTTPClient()))
+	client, err := mlflow.NewClient(append(opts, mlflow.WithTrackingURI(s.URI), mlflow.WithHTTPClient(s.HTTPClient()))...)
 	require.NoError(t, err)
 	return client.Tracking()
 }
