@@ -31,7 +31,7 @@ func demo(ctx context.Context, args []string) (err error) {
 	fmt.Println("MLFLOW_TRACKING_URI is not set: running a server for the demo.")
 	server, err := start(ctx, 0)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w\nTo use a server that is already running, set MLFLOW_TRACKING_URI to its address", err)
 	}
 	defer func() { err = errors.Join(err, server.Stop()) }()
 	if err := runQuickstart(ctx, server.URI); err != nil {
