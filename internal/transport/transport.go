@@ -5,11 +5,8 @@ package transport
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -76,7 +73,8 @@ func newHTTPTransport() *http.Transport {
 }
 
 // Do sends the request and returns the server's answer, whatever its status, with a body that [ReadBody] returns
-// without reading again. The error is nil if and only if a server answered.
+// without reading again. The error is nil if and only if a server answered in time. It matches one of package context's
+// if and only if the request's own context ended.
 func (c *Client) Do(request *http.Request) (*http.Response, error) {
 	call := callFrom(request.Context())
 	call.Attempts++
@@ -87,21 +85,26 @@ func (c *Client) Do(request *http.Request) (*http.Response, error) {
 }
 
 func (c *Client) attempt(request *http.Request) (*http.Response, error) {
-	ctx := request.Context()
+	caller := request.Context()
+	ctx := caller
 	if c.config.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, c.config.Timeout, attemptTimeoutError{c.config.Timeout})
+		ctx, cancel = context.WithTimeoutCause(caller, c.config.Timeout, attemptTimeout(c.config.Timeout))
 		defer cancel()
 	}
 	request = request.Clone(ctx)
 	if err := c.prepare(request); err != nil {
-		return nil, err
+		return nil, reason(caller, ctx, err)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, CleanError(err)
+		return nil, failure(caller, ctx, request, err)
 	}
-	response.Body = buffer(response, c.config.MaxBody)
+	body := buffer(response, c.config.MaxBody)
+	if body.err != nil && (ctx.Err() != nil || isTimeout(body.err)) {
+		return nil, failure(caller, ctx, request, body.err)
+	}
+	response.Body = body
 	return response, nil
 }
 
@@ -148,33 +151,4 @@ func route(path string) string {
 		return path[i:]
 	}
 	return ""
-}
-
-// attemptTimeoutError is why an attempt ended whose answer took too long.
-type attemptTimeoutError struct{ limit time.Duration }
-
-func (e attemptTimeoutError) Error() string   { return "no complete answer within " + e.limit.String() }
-func (e attemptTimeoutError) Timeout() bool   { return true }
-func (e attemptTimeoutError) Temporary() bool { return true }
-
-var _ net.Error = attemptTimeoutError{}
-
-// CleanError returns err, if it is a *[url.Error], without what its URL may hold of secrets: after a redirect it is
-// the URL of a login page, complete with its tokens.
-func CleanError(err error) error {
-	var failed *url.Error
-	if !errors.As(err, &failed) {
-		return err
-	}
-	return &url.Error{Op: failed.Op, URL: CleanURL(failed.URL), Err: failed.Err}
-}
-
-// CleanURL returns a URL without user info, query and fragment.
-func CleanURL(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "(unreadable URL)"
-	}
-	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
-	return u.String()
 }
