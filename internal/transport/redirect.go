@@ -5,19 +5,24 @@ import "net/http"
 const maxRedirects = 10
 
 // redirectPolicy returns a [http.Client.CheckRedirect] that follows a redirect only with the method of the request,
-// and hands neither credentials nor configured headers to anyone but the first host. A redirect that it does not
-// follow becomes the answer. The policy of the caller's own client, if there is one, is asked as well.
+// and hands credentials, configured headers and the tracking URI to nobody but the first host. A redirect that it does
+// not follow becomes the answer. The policy of the caller's own client, if there is one, is asked as well.
 //
 // Following 301, 302 and 303 as net/http does would make a GET without a body of a POST, and a login page of a
 // logged metric.
-func redirectPolicy(callers func(*http.Request, []*http.Request) error, header func() http.Header) func(*http.Request, []*http.Request) error {
+func redirectPolicy(
+	callers func(*http.Request, []*http.Request) error,
+	header func() http.Header,
+) func(*http.Request, []*http.Request) error {
 	return func(request *http.Request, via []*http.Request) error {
 		first := via[0]
 		if request.Method != first.Method || len(via) > maxRedirects {
 			return http.ErrUseLastResponse
 		}
 		if leaves(append(via, request)) {
+			request.Host = "" // net/http keeps a configured one for a location without a scheme, even if that names a host
 			request.Header.Del("Authorization")
+			request.Header.Del("Referer")
 			for name := range header() {
 				request.Header.Del(name)
 			}
