@@ -64,7 +64,11 @@ func CleanError(err error) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
-	return &url.Error{Op: failed.Op, URL: CleanURL(failed.URL), Err: failed.Err}
+	cause := failed.Err
+	if strings.HasPrefix(cause.Error(), "failed to parse Location header") { // which it quotes, complete with tokens
+		cause = errors.New("the server redirects to something that is not a URL")
+	}
+	return &url.Error{Op: failed.Op, URL: CleanURL(failed.URL), Err: cause}
 }
 
 // CleanURL returns a URL without user info, query and fragment.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -319,6 +320,29 @@ func TestTheCallersPolicyIsAskedOfRedirectsThatWouldBeFollowed(t *testing.T) {
 			}
 			require.NoError(t, err)
 			assert.Equal(t, tt.want, response.StatusCode)
+		})
+	}
+}
+
+func TestNoSecretOfALocationShowsInAnError(t *testing.T) {
+	t.Parallel()
+	for _, location := range []string{
+		"http://me:s3cret@evil.test:port/?token=s3cret",
+		"http://evil.test/%zz?token=s3cret",
+		"ftp://me:s3cret@evil.test/?token=s3cret#s3cret",
+		"http:///?token=s3cret",
+	} {
+		t.Run(location, func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Location", location)
+				w.WriteHeader(http.StatusTemporaryRedirect)
+			}))
+			t.Cleanup(server.Close)
+			_, err := transport.New(transport.Config{}).Do(newRequest(t, http.MethodPost, server.URL, "{}"))
+			var failed *url.Error
+			require.ErrorAs(t, err, &failed)
+			assert.NotContains(t, err.Error(), "s3cret")
 		})
 	}
 }
