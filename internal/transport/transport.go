@@ -6,6 +6,7 @@ package transport
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -63,7 +64,16 @@ func New(config Config) *Client {
 
 // newHTTPTransport returns net/http's default transport, fitted to MLflow's servers.
 func newHTTPTransport() *http.Transport {
-	t := http.DefaultTransport.(*http.Transport).Clone()
+	t := &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		DialContext:         (&net.Dialer{Timeout: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout: 10 * time.Second,
+		ForceAttemptHTTP2:   true,
+	}
+	// A program may have put something else in its place, for tracing or for tests.
+	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
+		t = standard.Clone()
+	}
 	// Uvicorn (MLflow 3.3 and later) closes a connection after 5.0 s idle and loses a request that arrives just then.
 	t.IdleConnTimeout = 4 * time.Second
 	// 15 writes in flight can stall a server for 30 s, as each takes two of its 15 database connections.
