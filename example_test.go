@@ -1,0 +1,167 @@
+package mlflow_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"log"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/tracking"
+)
+
+// The examples are the code of the README, which TestReadmeCode holds to them.
+
+func Example() {
+	ctx := context.Background()
+	client, err := mlflow.NewClient(mlflow.WithTrackingURI("http://localhost:5000"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	runs := client.Tracking()
+
+	run, err := runs.CreateRun(ctx, "0", tracking.WithRunName("first try")) // 0 is the experiment "Default"
+	if err != nil {
+		log.Fatal(err)
+	}
+	id := run.Info.RunID
+	if err := runs.LogParam(ctx, id, "learning_rate", "0.1"); err != nil {
+		log.Fatal(err)
+	}
+	for epoch := range int64(5) {
+		loss := 1 / float64(epoch+1)
+		if err := runs.LogMetric(ctx, id, "loss", loss, tracking.WithStep(epoch)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	done := []tracking.UpdateRunOption{tracking.WithStatus(tracking.RunStatusFinished), tracking.WithEndTime(time.Now())}
+	if _, err := runs.UpdateRun(ctx, id, done...); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s/#/experiments/0/runs/%s\n", client.TrackingURI(), id)
+}
+
+func Example_search() {
+	ctx := context.Background()
+	client, err := mlflow.NewClient() // the server is MLFLOW_TRACKING_URI
+	if err != nil {
+		log.Fatal(err)
+	}
+	for run, err := range client.Tracking().AllRuns(ctx, []string{"0"}, tracking.WithRunsFilter("metrics.loss < 0.3")) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(run.Info.RunID, run.Info.RunName)
+	}
+}
+
+func Example_errors() {
+	ctx := context.Background()
+	client, err := mlflow.NewClient()
+	if err != nil {
+		log.Fatal(err)
+	}
+	const runID = "0123456789abcdef0123456789abcdef"
+	run, err := client.Tracking().GetRun(ctx, runID)
+	var failure *mlflow.Error
+	switch {
+	case errors.Is(err, mlflow.ErrNotFound):
+		fmt.Println("there is no run", runID)
+	case errors.As(err, &failure):
+		fmt.Println(failure.StatusCode, failure.Code, failure.Message)
+	default:
+		fmt.Println(run.Info.RunName, run.Info.Status)
+	}
+}
+
+// TestReadmeCode checks that the code in the README is formatted, and compiles: that each block is part of an example,
+// and that a program is also complete.
+func TestReadmeCode(t *testing.T) {
+	t.Parallel()
+	source, readme := readFile(t, "example_test.go"), readFile(t, "README.md")
+	var examples []string
+	for _, f := range functions(t, source) {
+		if strings.HasPrefix(f.Name.Name, "Example") {
+			examples = append(examples, body(source, f))
+		}
+	}
+	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readme, -1)
+	require.Len(t, blocks, len(examples), "one block for each example")
+	for i, block := range blocks {
+		code := block[1]
+		formatted, err := format.Source([]byte(code))
+		require.NoError(t, err, code)
+		assert.Equal(t, string(formatted), code)
+		if strings.HasPrefix(code, "package ") {
+			requireComplete(t, code)
+			main := functions(t, code)[0]
+			assert.Equal(t, examples[i], body(code, main), "an example is the body of the program")
+		} else {
+			assert.Contains(t, examples[i], code, "an example contains the fragment")
+		}
+	}
+}
+
+// TestReadmeMethods checks that the README names every method.
+func TestReadmeMethods(t *testing.T) {
+	t.Parallel()
+	readme, client := readFile(t, "README.md"), reflect.TypeFor[*tracking.Client]()
+	var missing []string
+	for i := range client.NumMethod() {
+		if name := client.Method(i).Name; !strings.Contains(readme, "`"+name+"`") {
+			missing = append(missing, name)
+		}
+	}
+	assert.Empty(t, missing)
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return string(content)
+}
+
+// functions returns the functions of a file.
+func functions(t *testing.T, source string) []*ast.FuncDecl {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "", source, parser.SkipObjectResolution)
+	require.NoError(t, err, source)
+	var all []*ast.FuncDecl
+	for _, declaration := range file.Decls {
+		if f, ok := declaration.(*ast.FuncDecl); ok {
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+// body returns the lines of a function's body, without their outermost tab.
+func body(source string, f *ast.FuncDecl) string {
+	between := source[f.Body.Lbrace : f.Body.Rbrace-1] // positions count from 1
+	return strings.ReplaceAll(between, "\n\t", "\n")[len("\n"):]
+}
+
+// requireComplete checks that a program imports what it uses, and compiles.
+func requireComplete(t *testing.T, program string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "main.go")
+	require.NoError(t, os.WriteFile(file, []byte(program), 0o600))
+	output, err := exec.CommandContext(t.Context(), "go", "vet", file).CombinedOutput()
+	require.NoError(t, err, "%s", output)
+}
