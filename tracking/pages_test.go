@@ -39,7 +39,7 @@ func searching(t *testing.T, pages map[string]page) (*tracking.Client, *[]string
 			return
 		}
 		var runs, experiments []string
-		for _, id := range strings.Fields(found.ids) {
+		for id := range strings.FieldsSeq(found.ids) {
 			runs = append(runs, fmt.Sprintf(`{"info": {"run_id": %q}}`, id))
 			experiments = append(experiments, fmt.Sprintf(`{"experiment_id": %q}`, id))
 		}
