@@ -39,18 +39,18 @@ func NewClient(opts ...Option) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := transport.Config{
+	doer := transport.New(transport.Config{
 		HTTPClient:    s.httpClient,
 		Authorization: authorization,
 		Header:        s.header(),
 		UserAgent:     s.userAgent,
 		Timeout:       s.timeout,
 		Logger:        s.logger,
-	}
+	})
 	return &Client{
 		trackingURI: server.String(),
 		tracking: sync.OnceValue(func() *tracking.Client {
-			return tracking.NewClient(server, transport.New(config), tracking.Config{
+			return tracking.NewClient(server, doer, tracking.Config{
 				BatchLimits: s.batchLimits,
 				Logger:      s.logger,
 			})
