@@ -105,8 +105,7 @@ func (s *settings) server() (*url.URL, *url.Userinfo, error) {
 // authorization returns what makes the value of the Authorization header. The secrets stay inside the function.
 func (s *settings) authorization(user *url.Userinfo) (func(context.Context) (string, error), error) {
 	basic := s.basic
-	if basic == nil && user != nil {
-		password, _ := user.Password()
+	if password, ok := user.Password(); ok && basic == nil {
 		basic = &credentials{user.Username(), password}
 	}
 	basic = cmp.Or(basic, credentialsFromEnvironment())

@@ -40,7 +40,8 @@ func newSettings(opts []Option) *settings {
 }
 
 // WithTrackingURI sets where the MLflow server is: an http or https URL, perhaps with a path under which a proxy offers
-// it, and perhaps with a user name and password. The default is the environment variable MLFLOW_TRACKING_URI.
+// it, and perhaps with a user name and password. A user name alone is ignored, as Python's client does. The default is
+// the environment variable MLFLOW_TRACKING_URI.
 func WithTrackingURI(uri string) Option {
 	return func(s *settings) { s.trackingURI = uri }
 }
