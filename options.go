@@ -2,6 +2,7 @@ package mlflow
 
 import (
 	"log/slog"
+	"maps"
 	"net/http"
 	"time"
 
@@ -60,6 +61,7 @@ func WithToken(token string) Option {
 // WithHeaders sets headers that every request carries, over what the library would send by those names. They are
 // never sent to another host that the server redirects to, and never logged.
 func WithHeaders(headers map[string]string) Option {
+	headers = maps.Clone(headers)
 	return func(s *settings) {
 		for name, value := range headers {
 			s.headers[http.CanonicalHeaderKey(name)] = value
