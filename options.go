@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/mlflow-go/mlflow/internal/transport"
@@ -93,7 +94,7 @@ func WithLogger(logger *slog.Logger) Option {
 
 // WithUserAgent puts a product, such as "trainer/1.2", before the library's own in the User-Agent header.
 func WithUserAgent(product string) Option {
-	return func(s *settings) { s.userAgent = product + " " + userAgent }
+	return func(s *settings) { s.userAgent = strings.TrimSpace(product + " " + userAgent) }
 }
 
 // WithBatchLimits sets what LogBatch puts into one request at most, for hosts that allow less than MLflow does. A zero
