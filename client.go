@@ -83,7 +83,7 @@ func (s *settings) server() (*url.URL, *url.Userinfo, error) {
 	switch {
 	case err != nil || strings.TrimSpace(raw) != raw:
 		// The parser's own error quotes the URI, complete with its password.
-		return refuse("not a valid URL; special characters in a user name or password must be percent-encoded")
+		return refuse("not a valid http:// or https:// URL; special characters in a user name or password must be percent-encoded")
 	case u.Scheme == "databricks" || raw == "databricks":
 		return refuse("Databricks profiles are not supported: give the workspace's https:// URL and a token")
 	case u.Scheme == "file" || u.Scheme == "sqlite" || u.Scheme == "":
