@@ -34,8 +34,11 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// OwnHeaders are the headers, in canonical form, that no configuration may set: a request breaks without the right ones.
-var OwnHeaders = []string{"Connection", "Content-Encoding", "Content-Length", "Content-Type", "Trailer", "Transfer-Encoding"}
+// OwnHeaders are the headers, in canonical form, that no configuration may set: a request breaks without the right
+// ones, and net/http decompresses only what it asked for itself.
+var OwnHeaders = []string{
+	"Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Trailer", "Transfer-Encoding",
+}
 
 // A Client sends requests as its Config says.
 type Client struct {
