@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,8 +14,8 @@ import (
 const fastTrackMLRelease = "0.6.0"
 
 // settled is how long after a release the packages that it depends on are still
-// taken. A release's dependencies are open to newer ones that break it (MLflow
-// before 2.22 with SQLAlchemy 2.1), so it gets those of its own days.
+// taken. A release's dependencies are open to newer ones, which break most that
+// are a year old, so it gets those of its own days.
 const settled = 7 * 24 * time.Hour
 
 // extras go into every environment of MLflow.
@@ -27,6 +28,13 @@ var extras = []string{
 // one their own package is then put: a part of theirs is missing on PyPI.
 var putOver = map[string]string{
 	"3.18.0": "3.17.2", // no mlflow-skinny 3.18.0, no mlflow-tracing 3.18.0
+}
+
+// pins are what single releases need besides. These two are patches of old minor
+// releases that came in 2026-09, and import what SQLAlchemy 2.1 has dropped.
+var pins = map[string][]string{
+	"2.11.5": {"sqlalchemy<2.1"},
+	"2.13.3": {"sqlalchemy<2.1"},
 }
 
 // A recipe says what an environment is made of.
@@ -49,7 +57,7 @@ func (s spec) recipe() recipe {
 		release = base
 	}
 	r.release = "mlflow==" + release
-	r.requirements = append([]string{"mlflow[auth]==" + release}, extras...)
+	r.requirements = slices.Concat([]string{"mlflow[auth]==" + release}, extras, pins[release])
 	return r
 }
 

@@ -37,6 +37,15 @@ func TestRecipe(t *testing.T) {
 	}
 }
 
+func TestPins(t *testing.T) {
+	t.Parallel()
+	for release, pins := range pins {
+		s, err := parse(release)
+		require.NoError(t, err)
+		assert.Subset(t, s.recipe().requirements, pins)
+	}
+}
+
 // Environments of different recipes must not be taken for each other.
 func TestRecipesDiffer(t *testing.T) {
 	t.Parallel()
