@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -18,17 +19,35 @@ import (
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// TestMain keeps the settings of the machine away from the tests.
+// TestMain keeps the settings of the machine away from the tests: MLflow's variables, and the credentials file in the
+// home folder.
 func TestMain(m *testing.M) {
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
 		if strings.HasPrefix(name, "MLFLOW_") && !strings.HasPrefix(name, "MLFLOW_TEST_") {
-			if err := os.Unsetenv(name); err != nil {
-				panic(err)
-			}
+			must(os.Unsetenv(name))
 		}
 	}
-	os.Exit(m.Run())
+	// Tests that use the go command need its folders, which it looks for in the home folder too.
+	folders := []string{"GOCACHE", "GOENV", "GOMODCACHE", "GOPATH"}
+	output, err := exec.Command("go", append([]string{"env"}, folders...)...).Output()
+	must(err)
+	for i, folder := range strings.Split(strings.TrimSpace(string(output)), "\n") {
+		must(os.Setenv(folders[i], strings.TrimSpace(folder)))
+	}
+	home, err := os.MkdirTemp("", "home")
+	must(err)
+	must(os.Setenv("HOME", home))
+	must(os.Setenv("USERPROFILE", home))
+	code := m.Run()
+	must(os.RemoveAll(home))
+	os.Exit(code)
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
 }
 
 const aRun = `{"run": {"info": {"run_id": "r", "experiment_id": "0"}, "data": {}}}`
