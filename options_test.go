@@ -320,6 +320,7 @@ func TestTimeLimits(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				client, err := mlflow.NewClient(append(tt.options,
 					mlflow.WithTrackingURI("http://mlflow.test"),
+					mlflow.WithRetry(mlflow.RetryPolicy{MaxAttempts: 1}),
 					mlflow.WithHTTPClient(&http.Client{Transport: tt.server, Timeout: tt.theirs}),
 				)...)
 				require.NoError(t, err)
@@ -386,7 +387,10 @@ func TestAServerThatCannotBeReachedIsUnavailable(t *testing.T) {
 	t.Parallel()
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	client, err := mlflow.NewClient(mlflow.WithTrackingURI(strings.Replace(gone.URL, "://", "://me:s3cret@", 1)))
+	client, err := mlflow.NewClient(
+		mlflow.WithTrackingURI(strings.Replace(gone.URL, "://", "://me:s3cret@", 1)),
+		mlflow.WithRetry(mlflow.RetryPolicy{MaxAttempts: 1}),
+	)
 	require.NoError(t, err)
 	_, err = client.Tracking().GetRun(t.Context(), "s3cret")
 	require.ErrorIs(t, err, mlflow.ErrUnavailable)

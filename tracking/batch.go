@@ -4,10 +4,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
 // BatchLimits bound what [Client.LogBatch] puts into one request. A zero field stands for the default, which is
@@ -76,16 +79,12 @@ func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, p
 	if err := checkBatch(op, runID, metrics, params, tags); err != nil {
 		return err
 	}
-	now := time.Now()
-	rest := batch{metrics, params, runTags(tags)}
+	rest := batch{stamped(metrics, time.Now()), params, runTags(tags)}
 	var stored BatchError
 	for rest.len() > 0 {
 		var part batch
 		part, rest = rest.cut(c.limits)
-		stored.Err = do(ctx, op, c.api.LogBatch, gen.LogBatchRequest{
-			RunID: runID, Metrics: wireMetrics(part.metrics, now), Params: wireParams(part.params), Tags: part.tags,
-		})
-		if stored.Err != nil {
+		if stored.Err = c.logPart(ctx, op, runID, part); stored.Err != nil {
 			return &stored
 		}
 		c.warnOfCuts(ctx, op, part)
@@ -94,6 +93,47 @@ func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, p
 		stored.Tags += len(part.tags)
 	}
 	return nil
+}
+
+// logPart logs what goes into one request.
+func (c *Client) logPart(ctx context.Context, op, runID string, part batch) error {
+	call := newCall(op)
+	err := c.sendPart(ctx, call, runID, part)
+	if !alreadyStored(call, err) {
+		return err
+	}
+	// An attempt whose answer was lost has stored a NaN, and now keeps the rest from being stored. Which NaN, and whether
+	// anything else was stored, only asking for each can tell.
+	var nans, others []Metric
+	for _, m := range part.metrics {
+		if math.IsNaN(m.Value) {
+			nans = append(nans, m)
+		} else {
+			others = append(others, m)
+		}
+	}
+	if len(nans) == 0 {
+		return err
+	}
+	part.metrics = others
+	if part.len() > 0 {
+		if err := c.sendPart(ctx, newCall(op), runID, part); err != nil {
+			return err
+		}
+	}
+	for i := range nans {
+		err := c.sendPart(ctx, newCall(op), runID, batch{metrics: nans[i : i+1], tags: []gen.RunTag{}})
+		if err != nil && !isDuplicate(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Client) sendPart(ctx context.Context, call *transport.Call, runID string, part batch) error {
+	return do(ctx, call, c.api.LogBatch, gen.LogBatchRequest{
+		RunID: runID, Metrics: wireMetrics(part.metrics), Params: wireParams(part.params), Tags: part.tags,
+	})
 }
 
 // checkBatch refuses a batch, before any part of it is sent, for what would keep a later part from being sent.
@@ -127,6 +167,21 @@ func (c *Client) warnOfCuts(ctx context.Context, op string, stored batch) {
 	for _, tag := range stored.tags {
 		c.warnOfCut(ctx, op, tag.Key, tag.Value, maxTagValue)
 	}
+}
+
+// stamped returns the metrics with the time now in place of no time. It leaves the caller's alone.
+func stamped(metrics []Metric, now time.Time) []Metric {
+	copied := false
+	for i := range metrics {
+		if !metrics[i].Timestamp.IsZero() {
+			continue
+		}
+		if !copied {
+			metrics, copied = slices.Clone(metrics), true
+		}
+		metrics[i].Timestamp = now
+	}
+	return metrics
 }
 
 // A batch is what is left to log.

@@ -42,11 +42,11 @@ func NewClient(server *url.URL, doer Doer, config Config) *Client {
 	}
 }
 
-// send makes one call: it sends the request that a method of the generated client builds, and converts the answer.
+// send makes a call: it sends the request that a method of the generated client builds, and converts the answer.
 // Whatever goes wrong comes back as an [*Error].
 func send[Request, Answer, Result any](
 	ctx context.Context,
-	operation string,
+	call *transport.Call,
 	method func(context.Context, Request, ...gen.RequestEditorFn) (*http.Response, error),
 	request Request,
 	convert func(Answer) (Result, error),
@@ -54,9 +54,8 @@ func send[Request, Answer, Result any](
 	var none Result
 	if field := invalidText(reflect.ValueOf(request)); field != "" {
 		// Encoding would replace the bytes silently, and the server stores what replaced them.
-		return none, invalid(operation, "%s is not valid UTF-8", field)
+		return none, invalid(call.Operation, "%s is not valid UTF-8", field)
 	}
-	call := &transport.Call{Operation: operation}
 	response, err := method(transport.WithCall(ctx, call), request)
 	if err != nil {
 		return none, noAnswer(call, err)
@@ -82,10 +81,10 @@ func send[Request, Answer, Result any](
 // do is send for an operation that is answered by nothing but success.
 func do[Request any](
 	ctx context.Context,
-	operation string,
+	call *transport.Call,
 	method func(context.Context, Request, ...gen.RequestEditorFn) (*http.Response, error),
 	request Request,
 ) error {
-	_, err := send(ctx, operation, method, request, func(gen.EmptyResponse) (struct{}, error) { return struct{}{}, nil })
+	_, err := send(ctx, call, method, request, func(gen.EmptyResponse) (struct{}, error) { return struct{}{}, nil })
 	return err
 }

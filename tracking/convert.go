@@ -147,11 +147,9 @@ func wireParams(params []Param) []gen.Param {
 	return list
 }
 
-// wireMetrics stamps the metrics that have no time of their own with now.
-func wireMetrics(metrics []Metric, now time.Time) []gen.Metric {
+func wireMetrics(metrics []Metric) []gen.Metric {
 	list := make([]gen.Metric, len(metrics))
 	for i, m := range metrics {
-		m.Timestamp = orNow(m.Timestamp, now)
 		list[i] = wireMetric(m)
 	}
 	return list

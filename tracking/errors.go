@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -223,7 +222,14 @@ func invalid(op, format string, args ...any) *Error {
 
 // noAnswer is the error for a request to which no answer came.
 func noAnswer(call *transport.Call, err error) *Error {
-	return &Error{Op: call.Operation, Attempts: max(1, call.Attempts), cause: transport.CleanError(err)}
+	e := &Error{Op: call.Operation, Attempts: max(1, call.Attempts)}
+	var noWorkspaces *transport.WorkspaceError
+	if errors.As(err, &noWorkspaces) {
+		e.StatusCode, e.Code, e.Message = noWorkspaces.StatusCode, ErrorCodeFeatureDisabled, noWorkspaces.Error()
+		return e
+	}
+	e.cause = transport.CleanError(err)
+	return e
 }
 
 // unexpected is the error for an answer of success that does not hold what was promised.
@@ -231,7 +237,7 @@ func unexpected(call *transport.Call, response *http.Response, body []byte, caus
 	return &Error{
 		Op:         call.Operation,
 		StatusCode: response.StatusCode,
-		Message:    beginning(body),
+		Message:    call.Redact(beginning(body)),
 		Attempts:   max(1, call.Attempts),
 		cause:      cause,
 	}
@@ -242,16 +248,15 @@ func refused(call *transport.Call, response *http.Response, body []byte) *Error 
 	e := &Error{
 		Op:         call.Operation,
 		StatusCode: response.StatusCode,
-		RetryAfter: retryAfter(response.Header),
+		RetryAfter: transport.RetryAfter(response.Header),
 		Attempts:   max(1, call.Attempts),
+		cause:      call.Interrupted,
 	}
-	var answer errorAnswer
-	if json.Unmarshal(body, &answer) == nil && (answer.ErrorCode != "" || answer.Message != nil) {
-		e.Code = ErrorCode(answer.ErrorCode)
-		e.Message = answer.text()
-	} else {
-		e.Message = beginning(body)
+	code, message, ok := wire.ParseError(body)
+	if !ok {
+		message = beginning(body)
 	}
+	e.Code, e.Message = ErrorCode(code), call.Redact(message)
 	if location := response.Header.Get("Location"); location != "" && response.StatusCode < 400 {
 		e.Message = "the server redirects to " + transport.CleanURL(location)
 	}
@@ -275,37 +280,8 @@ func reportsError(body []byte) bool {
 	if !bytes.Contains(body, []byte(`"error_code"`)) {
 		return false
 	}
-	var answer errorAnswer
-	return json.Unmarshal(body, &answer) == nil && answer.ErrorCode != ""
-}
-
-// errorAnswer is the body of an error, read leniently: proxies send their own.
-type errorAnswer struct {
-	ErrorCode wire.ErrorCode `json:"error_code"`
-	Message   any            `json:"message"`
-}
-
-func (a errorAnswer) text() string {
-	switch message := a.Message.(type) {
-	case nil:
-		return ""
-	case string:
-		return message
-	default:
-		return fmt.Sprint(message)
-	}
-}
-
-// retryAfter reads the header of that name, which holds seconds or a date.
-func retryAfter(header http.Header) time.Duration {
-	value := header.Get("Retry-After")
-	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
-		return max(0, time.Duration(seconds)*time.Second)
-	}
-	if date, err := http.ParseTime(value); err == nil {
-		return max(0, time.Until(date))
-	}
-	return 0
+	code, _, _ := wire.ParseError(body)
+	return code != ""
 }
 
 // beginning returns the start of an answer that is not MLflow's JSON, for a person to recognize.

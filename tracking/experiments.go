@@ -22,7 +22,7 @@ func (c *Client) CreateExperiment(ctx context.Context, name string, opts ...Crea
 	if err := require(op, "name", name); err != nil {
 		return "", err
 	}
-	return send(ctx, op, c.api.CreateExperiment, gen.CreateExperimentRequest{
+	return send(ctx, newCall(op), c.api.CreateExperiment, gen.CreateExperimentRequest{
 		Name:             name,
 		ArtifactLocation: s.artifactLocation,
 		Tags:             experimentTags(s.tags),
@@ -41,7 +41,7 @@ func (c *Client) GetExperiment(ctx context.Context, experimentID string) (*Exper
 		return nil, err
 	}
 	request := &gen.GetExperimentParams{ExperimentID: experimentID}
-	return send(ctx, op, c.api.GetExperiment, request, func(a gen.GetExperimentResponse) (*Experiment, error) {
+	return send(ctx, newCall(op), c.api.GetExperiment, request, func(a gen.GetExperimentResponse) (*Experiment, error) {
 		return experiment(a.Experiment)
 	})
 }
@@ -57,7 +57,7 @@ func (c *Client) GetExperimentByName(ctx context.Context, name string) (*Experim
 		return nil, err
 	}
 	request := &gen.GetExperimentByNameParams{ExperimentName: name}
-	return send(ctx, op, c.api.GetExperimentByName, request, func(a gen.GetExperimentByNameResponse) (*Experiment, error) {
+	return send(ctx, newCall(op), c.api.GetExperimentByName, request, func(a gen.GetExperimentByNameResponse) (*Experiment, error) {
 		return experiment(a.Experiment)
 	})
 }
@@ -73,7 +73,7 @@ func (c *Client) UpdateExperiment(ctx context.Context, experimentID, newName str
 	if err := require(op, "experiment ID", experimentID, "new name", newName); err != nil {
 		return err
 	}
-	return do(ctx, op, c.api.UpdateExperiment, gen.UpdateExperimentRequest{ExperimentID: experimentID, NewName: newName})
+	return do(ctx, newCall(op), c.api.UpdateExperiment, gen.UpdateExperimentRequest{ExperimentID: experimentID, NewName: newName})
 }
 
 // DeleteExperiment marks an experiment, and the runs in it, as deleted. They can still be read and found, and the name
@@ -87,7 +87,12 @@ func (c *Client) DeleteExperiment(ctx context.Context, experimentID string) erro
 	if err := require(op, "experiment ID", experimentID); err != nil {
 		return err
 	}
-	return do(ctx, op, c.api.DeleteExperiment, gen.DeleteExperimentRequest{ExperimentID: experimentID})
+	call := newCall(op)
+	err := do(ctx, call, c.api.DeleteExperiment, gen.DeleteExperimentRequest{ExperimentID: experimentID})
+	if alreadyDeleted(call, err) {
+		return nil
+	}
+	return err
 }
 
 // SetExperimentTag sets a tag of an experiment, over any earlier value. Servers refuse a value of more than 5,000
@@ -101,5 +106,5 @@ func (c *Client) SetExperimentTag(ctx context.Context, experimentID, key, value 
 	if err := require(op, "experiment ID", experimentID, "key", key); err != nil {
 		return err
 	}
-	return do(ctx, op, c.api.SetExperimentTag, gen.SetExperimentTagRequest{ExperimentID: experimentID, Key: key, Value: value})
+	return do(ctx, newCall(op), c.api.SetExperimentTag, gen.SetExperimentTagRequest{ExperimentID: experimentID, Key: key, Value: value})
 }

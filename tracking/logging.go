@@ -3,6 +3,7 @@ package tracking
 import (
 	"context"
 	"log/slog"
+	"math"
 	"time"
 	"unicode/utf8"
 
@@ -28,9 +29,14 @@ func (c *Client) LogMetric(ctx context.Context, runID, key string, value float64
 	}
 	metric.Timestamp = orNow(metric.Timestamp, time.Now())
 	point := wireMetric(metric)
-	return do(ctx, op, c.api.LogMetric, gen.LogMetricRequest{
+	call := newCall(op)
+	err := do(ctx, call, c.api.LogMetric, gen.LogMetricRequest{
 		RunID: runID, Key: point.Key, Value: point.Value, Timestamp: point.Timestamp, Step: point.Step,
 	})
+	if math.IsNaN(value) && alreadyStored(call, err) {
+		return nil
+	}
+	return err
 }
 
 // LogParam logs a param. Its value cannot change: logging the same one again does nothing, another one is refused. Of
@@ -45,7 +51,7 @@ func (c *Client) LogParam(ctx context.Context, runID, key, value string) error {
 	if err := require(op, "run ID", runID, "key", key); err != nil {
 		return err
 	}
-	err := do(ctx, op, c.api.LogParam, gen.LogParamRequest{RunID: runID, Key: key, Value: value})
+	err := do(ctx, newCall(op), c.api.LogParam, gen.LogParamRequest{RunID: runID, Key: key, Value: value})
 	if err == nil {
 		c.warnOfCut(ctx, op, key, value, maxParamValue)
 	}
@@ -64,7 +70,7 @@ func (c *Client) SetTag(ctx context.Context, runID, key, value string) error {
 	if err := require(op, "run ID", runID, "key", key); err != nil {
 		return err
 	}
-	err := do(ctx, op, c.api.SetTag, gen.SetTagRequest{RunID: runID, Key: key, Value: value})
+	err := do(ctx, newCall(op), c.api.SetTag, gen.SetTagRequest{RunID: runID, Key: key, Value: value})
 	if err == nil {
 		c.warnOfCut(ctx, op, key, value, maxTagValue)
 	}
@@ -81,7 +87,12 @@ func (c *Client) DeleteTag(ctx context.Context, runID, key string) error {
 	if err := require(op, "run ID", runID, "key", key); err != nil {
 		return err
 	}
-	return do(ctx, op, c.api.DeleteTag, gen.DeleteTagRequest{RunID: runID, Key: key})
+	call := newCall(op)
+	err := do(ctx, call, c.api.DeleteTag, gen.DeleteTagRequest{RunID: runID, Key: key})
+	if alreadyDeleted(call, err) {
+		return nil
+	}
+	return err
 }
 
 // How many characters of a value servers keep. Of a longer one MLflow 2.11 and later store the beginning, and answer

@@ -3,6 +3,7 @@ package tracking
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -61,9 +62,10 @@ func WithExperimentTags(tags map[string]string) CreateExperimentOption {
 }
 
 type createRunSettings struct {
-	runName   *runName
-	startTime time.Time
-	tags      map[string]string
+	runName        *runName
+	startTime      time.Time
+	tags           map[string]string
+	idempotencyKey *idempotencyKey
 }
 
 type createRunOption func(*createRunSettings)
@@ -80,6 +82,32 @@ func WithRunTags(tags map[string]string) CreateRunOption {
 func WithStartTime(t time.Time) CreateRunOption {
 	return createRunOption(func(s *createRunSettings) { s.startTime = t })
 }
+
+type idempotencyKey string
+
+func (k idempotencyKey) applyToCreateRun(s *createRunSettings) { s.idempotencyKey = &k }
+
+// get returns the key to use, "" for none.
+func (k *idempotencyKey) get(op string) (string, error) {
+	if k == nil {
+		return "", nil
+	}
+	key := string(*k)
+	if strings.Contains(key, "'") && strings.Contains(key, `"`) {
+		return "", invalid(op, "the idempotency key has both kinds of quotes, for which MLflow's filters have no escape")
+	}
+	return key, require(op, "idempotency key", key)
+}
+
+// WithIdempotencyKey lets CreateRun repeat a request that may have run. The key, unique to the run and new for each
+// call, is stored in the tag "mlflow_go.idempotency_key". Before a repeat the run with the key is searched for, and
+// returned if it is there; after a repeat that succeeded it is searched for again, because the lost request may just
+// have been slow, and of several runs with the key the one with the smallest ID is kept and the others are deleted.
+//
+// So one run is left, unless the lost request runs only after that second look, or the search reads from a replica
+// that lags behind. Search for the tag to make sure, or to find the run again after the program was restarted: a new
+// call of CreateRun does not look for the runs of earlier ones before its first request.
+func WithIdempotencyKey(key string) CreateRunOption { return idempotencyKey(key) }
 
 type updateRunSettings struct {
 	runName *runName

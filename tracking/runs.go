@@ -1,6 +1,7 @@
 package tracking
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -10,6 +11,9 @@ import (
 
 // CreateRun starts a run in an experiment and returns it, with status [RunStatusRunning]. It sends the value of the
 // tag "mlflow.user" as the run's user, else "unknown": no server derives it.
+//
+// MLflow has no way to create a run at most once. A request that may have reached the server is therefore not sent
+// again, and fails although there may be a run, unless [WithIdempotencyKey] is given.
 //
 // Errors: [ErrNotFound] for a missing experiment; [ErrInvalidArgument] for a deleted one, and for a name that differs
 // from the tag "mlflow.runName".
@@ -28,18 +32,27 @@ func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...Cre
 	if err != nil {
 		return nil, err
 	}
-	user := s.tags["mlflow.user"]
-	if user == "" {
-		user = "unknown"
+	key, err := s.idempotencyKey.get(op)
+	if err != nil {
+		return nil, err
 	}
-	return send(ctx, op, c.api.CreateRun, gen.CreateRunRequest{
+	if key != "" {
+		s.tags = merged(s.tags, map[string]string{idempotencyTag: key})
+	}
+	call, request := newCall(op), gen.CreateRunRequest{
 		ExperimentID: experimentID,
-		UserID:       user,
+		UserID:       cmp.Or(s.tags["mlflow.user"], "unknown"),
 		RunName:      name,
 		StartTime:    milliseconds(orNow(s.startTime, time.Now())),
 		Tags:         runTags(s.tags),
-	}, func(a gen.CreateRunResponse) (*Run, error) { return run(a.Run) })
+	}
+	if key != "" {
+		return c.createOnce(ctx, call, request, key)
+	}
+	return send(ctx, call, c.api.CreateRun, request, createdRun)
 }
+
+func createdRun(a gen.CreateRunResponse) (*Run, error) { return run(a.Run) }
 
 // GetRun returns a run, also if it is deleted, with the latest value of each metric.
 //
@@ -52,7 +65,7 @@ func (c *Client) GetRun(ctx context.Context, runID string) (*Run, error) {
 		return nil, err
 	}
 	request := &gen.GetRunParams{RunID: runID}
-	return send(ctx, op, c.api.GetRun, request, func(a gen.GetRunResponse) (*Run, error) { return run(a.Run) })
+	return send(ctx, newCall(op), c.api.GetRun, request, func(a gen.GetRunResponse) (*Run, error) { return run(a.Run) })
 }
 
 // UpdateRun changes what the options ask for, and nothing else, and returns the run as the server then has it. Without
@@ -86,7 +99,7 @@ func (c *Client) UpdateRun(ctx context.Context, runID string, opts ...UpdateRunO
 		endTime := milliseconds(s.endTime)
 		request.EndTime = &endTime
 	}
-	return send(ctx, op, c.api.UpdateRun, request, func(a gen.UpdateRunResponse) (*RunInfo, error) {
+	return send(ctx, newCall(op), c.api.UpdateRun, request, func(a gen.UpdateRunResponse) (*RunInfo, error) {
 		info, err := runInfo(a.RunInfo)
 		if err == nil && s.status != nil && info.Status != *s.status {
 			// Servers answer 200 to a status that they don't know.
@@ -106,5 +119,5 @@ func (c *Client) DeleteRun(ctx context.Context, runID string) error {
 	if err := require(op, "run ID", runID); err != nil {
 		return err
 	}
-	return do(ctx, op, c.api.DeleteRun, gen.DeleteRunRequest{RunID: runID})
+	return do(ctx, newCall(op), c.api.DeleteRun, gen.DeleteRunRequest{RunID: runID})
 }

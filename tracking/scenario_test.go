@@ -24,7 +24,9 @@ const missingExperiment = "987654321"
 // connect returns a client for the session's server.
 func connect(t *testing.T, s *fixture.Session, opts ...mlflow.Option) *tracking.Client {
 	t.Helper()
-	client, err := mlflow.NewClient(append(opts, mlflow.WithTrackingURI(s.URI), mlflow.WithHTTPClient(s.HTTPClient()))...)
+	client, err := mlflow.NewClient(append([]mlflow.Option{
+		mlflow.WithTrackingURI(s.URI), mlflow.WithHTTPClient(s.HTTPClient()), mlflow.WithRetry(mlflow.RetryPolicy{MaxAttempts: 1}),
+	}, opts...)...)
 	require.NoError(t, err)
 	return client.Tracking()
 }

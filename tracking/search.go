@@ -25,7 +25,7 @@ func (c *Client) SearchExperiments(ctx context.Context, opts ...SearchExperiment
 	if err != nil {
 		return nil, err
 	}
-	return send(ctx, op, c.api.SearchExperiments, gen.SearchExperimentsRequest{
+	return send(ctx, newCall(op), c.api.SearchExperiments, gen.SearchExperimentsRequest{
 		Filter:     s.filter,
 		MaxResults: s.maxResults,
 		OrderBy:    s.orderBy,
@@ -60,7 +60,7 @@ func (c *Client) SearchRuns(ctx context.Context, experimentIDs []string, opts ..
 	if err != nil {
 		return nil, err
 	}
-	return send(ctx, op, c.api.SearchRuns, gen.SearchRunsRequest{
+	return send(ctx, newCall(op), c.api.SearchRuns, gen.SearchRunsRequest{
 		ExperimentIDs: append([]string{}, experimentIDs...), // never null, which is a 500
 		Filter:        s.filter,
 		MaxResults:    s.maxResults,

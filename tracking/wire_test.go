@@ -29,7 +29,9 @@ func dial(t *testing.T, handler http.HandlerFunc, opts ...mlflow.Option) *tracki
 	t.Helper()
 	server := httptest.NewServer(http.StripPrefix("/behind/proxy", handler))
 	t.Cleanup(server.Close)
-	client, err := mlflow.NewClient(append([]mlflow.Option{mlflow.WithTrackingURI(server.URL + "/behind/proxy")}, opts...)...)
+	client, err := mlflow.NewClient(append([]mlflow.Option{
+		mlflow.WithTrackingURI(server.URL + "/behind/proxy"), mlflow.WithRetry(mlflow.RetryPolicy{MaxAttempts: 1}),
+	}, opts...)...)
 	require.NoError(t, err)
 	return client.Tracking()
 }

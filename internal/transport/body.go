@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -49,7 +50,7 @@ func buffer(response *http.Response, limit int64) *wholeBody {
 	if err == nil && n > limit {
 		data.Truncate(int(limit))
 		if !failed {
-			err = fmt.Errorf("the answer is larger than %d MiB", limit>>20)
+			err = fmt.Errorf("%w than %d MiB", errTooLarge, limit>>20)
 		}
 	}
 	whole := &wholeBody{Reader: bytes.NewReader(data.Bytes()), data: data.Bytes(), err: err}
@@ -58,6 +59,8 @@ func buffer(response *http.Response, limit int64) *wholeBody {
 	}
 	return whole
 }
+
+var errTooLarge = errors.New("the answer is larger")
 
 type failingReader struct{ err error }
 

@@ -52,6 +52,28 @@ func (e timeoutError) Error() string   { return string(e) }
 func (e timeoutError) Timeout() bool   { return true }
 func (e timeoutError) Temporary() bool { return true }
 
+// kindOfFailure returns a word for why no answer came, for logs: the text of an error may hold anything.
+func kindOfFailure(err error) string {
+	var (
+		sent   *url.Error
+		lookup *net.DNSError
+		dial   *net.OpError
+	)
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return "context ended"
+	case !errors.As(err, &sent):
+		return "not sent"
+	case isTimeout(err):
+		return "timeout"
+	case errors.As(err, &lookup):
+		return "name not resolved"
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return "no connection"
+	}
+	return "connection lost"
+}
+
 func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout()

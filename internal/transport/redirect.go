@@ -1,8 +1,16 @@
 package transport
 
-import "net/http"
+import (
+	"maps"
+	"net/http"
+	"slices"
+)
 
 const maxRedirects = 10
+
+// harmless are the headers that another host may see, unless they are configured: all others may be credentials, or
+// the work of a request editor that signs.
+var harmless = []string{"Accept", "Content-Type", "User-Agent"}
 
 // redirectPolicy returns a [http.Client.CheckRedirect] that follows a redirect only with the method of the request,
 // and hands credentials, configured headers and the tracking URI to nobody but the first host. A redirect that it does
@@ -13,19 +21,19 @@ const maxRedirects = 10
 func redirectPolicy(
 	callers func(*http.Request, []*http.Request) error,
 	header func() http.Header,
+	follow bool,
 ) func(*http.Request, []*http.Request) error {
 	return func(request *http.Request, via []*http.Request) error {
 		first := via[0]
-		if request.Method != first.Method || len(via) > maxRedirects {
+		if !follow || request.Method != first.Method || len(via) > maxRedirects {
 			return http.ErrUseLastResponse
 		}
 		if leaves(append(via, request)) {
 			request.Host = "" // net/http keeps a configured one for a location without a scheme, even if that names a host
-			request.Header.Del("Authorization")
-			request.Header.Del("Referer")
-			for name := range header() {
-				request.Header.Del(name)
-			}
+			maps.DeleteFunc(request.Header, func(name string, _ []string) bool {
+				_, configured := header()[name]
+				return configured || !slices.Contains(harmless, name)
+			})
 		}
 		if callers != nil {
 			return callers(request, via)

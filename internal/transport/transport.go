@@ -4,10 +4,13 @@
 package transport
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -20,6 +23,9 @@ const DefaultTimeout = 120 * time.Second
 type Config struct {
 	// HTTPClient is copied, never changed. Nil stands for a client of our own, made for MLflow's servers.
 	HTTPClient *http.Client
+	// TLS and MaxConnsPerHost are settings of that client of our own; zero stands for the defaults.
+	TLS             *tls.Config
+	MaxConnsPerHost int
 	// Authorization returns the value of the Authorization header; nil or "" sends none.
 	Authorization func(context.Context) (string, error)
 	// Header returns headers to set on every request, over any that were set before.
@@ -28,6 +34,15 @@ type Config struct {
 	UserAgent string
 	// Timeout bounds one attempt; 0 means no bound.
 	Timeout time.Duration
+	// Retry says how often a request is sent; the zero policy means once.
+	Retry RetryPolicy
+	// Edit changes a request as the last thing before each attempt; nil changes nothing.
+	Edit func(context.Context, *http.Request) error
+	// Server is where a workspace is asked for, and Workspace the one that requests are about; "" means none.
+	Server    *url.URL
+	Workspace string
+	// RefuseRedirects makes an answer of every redirect.
+	RefuseRedirects bool
 	// MaxBody bounds the answer to read, after decompression; 0 means DefaultMaxBody.
 	MaxBody int64
 	// Logger hears of every attempt; nil is silent.
@@ -42,13 +57,14 @@ var OwnHeaders = []string{
 
 // A Client sends requests as its Config says.
 type Client struct {
-	http   *http.Client
-	config Config
+	http      *http.Client
+	config    Config
+	workspace workspaceCheck
 }
 
 // New returns a client for the given configuration.
 func New(config Config) *Client {
-	httpClient := &http.Client{Transport: newHTTPTransport()}
+	httpClient := &http.Client{Transport: newHTTPTransport(config)}
 	if config.HTTPClient != nil {
 		*httpClient = *config.HTTPClient
 	}
@@ -61,12 +77,12 @@ func New(config Config) *Client {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	httpClient.CheckRedirect = redirectPolicy(httpClient.CheckRedirect, config.Header)
-	return &Client{http: httpClient, config: config}
+	httpClient.CheckRedirect = redirectPolicy(httpClient.CheckRedirect, config.Header, !config.RefuseRedirects)
+	return &Client{http: httpClient, config: config, workspace: newWorkspaceCheck()}
 }
 
 // newHTTPTransport returns net/http's default transport, fitted to MLflow's servers.
-func newHTTPTransport() *http.Transport {
+func newHTTPTransport(config Config) *http.Transport {
 	t := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
 		DialContext:         (&net.Dialer{Timeout: 30 * time.Second}).DialContext,
@@ -80,24 +96,56 @@ func newHTTPTransport() *http.Transport {
 	// Uvicorn (MLflow 3.3 and later) closes a connection after 5.0 s idle and loses a request that arrives just then.
 	t.IdleConnTimeout = 4 * time.Second
 	// 15 writes in flight can stall a server for 30 s, as each takes two of its 15 database connections.
-	t.MaxConnsPerHost = 8
-	t.MaxIdleConnsPerHost = 8
+	t.MaxConnsPerHost = cmp.Or(config.MaxConnsPerHost, 8)
+	t.MaxIdleConnsPerHost = t.MaxConnsPerHost
+	if config.TLS != nil {
+		t.TLSClientConfig = config.TLS
+	}
 	return t
 }
 
-// Do sends the request and returns the server's answer, whatever its status, with a body that [ReadBody] returns
-// without reading again. The error is nil if and only if a server answered in time. It matches one of package context's
-// if and only if the request's own context ended.
+// Do sends the request, again where that is safe and promises more, and returns the server's last answer, whatever its
+// status, with a body that [ReadBody] returns without reading again. The error is nil if and only if a server answered
+// in time. It matches one of package context's if and only if the request's own context ended.
 func (c *Client) Do(request *http.Request) (*http.Response, error) {
-	call := callFrom(request.Context())
-	call.Attempts++
-	start := time.Now()
-	response, err := c.attempt(request)
-	c.log(request, call, response, time.Since(start))
-	return response, err
+	ctx, call := request.Context(), callFrom(request.Context())
+	if response, err := c.checkWorkspace(request, call); response != nil || err != nil {
+		return response, err
+	}
+	for refreshed := false; ; {
+		call.Attempts++
+		call.AttemptsLeft = c.config.Retry.MaxAttempts - call.Attempts
+		start := time.Now()
+		response, err := c.attempt(request, call)
+		seen := observation{response: response, err: err, duration: time.Since(start)}
+		if !refreshed && c.refreshed(ctx, call, response) {
+			refreshed = true
+			c.log(request, call, seen, true)
+			continue
+		}
+		means := judge(response, err)
+		call.MayHaveRun = call.MayHaveRun || means == maybe
+		var again bool
+		seen.wait, again = c.again(ctx, call, response, means)
+		c.log(request, call, seen, again)
+		if !again {
+			return response, err
+		}
+		if ended := sleep(ctx, seen.wait); ended != nil {
+			if response != nil {
+				call.Interrupted = ended
+				return response, nil
+			}
+			return nil, interrupted(ended, err)
+		}
+		if means == maybe && call.BeforeRepeat != nil && !call.BeforeRepeat(ctx) {
+			return response, err
+		}
+	}
 }
 
-func (c *Client) attempt(request *http.Request) (*http.Response, error) {
+// attempt sends the request once.
+func (c *Client) attempt(request *http.Request, call *Call) (*http.Response, error) {
 	caller := request.Context()
 	ctx := caller
 	if c.config.Timeout > 0 {
@@ -106,7 +154,7 @@ func (c *Client) attempt(request *http.Request) (*http.Response, error) {
 		defer cancel()
 	}
 	request = request.Clone(ctx)
-	if err := c.prepare(request); err != nil {
+	if err := c.prepare(request, call); err != nil {
 		return nil, reason(caller, ctx, err)
 	}
 	response, err := c.http.Do(request)
@@ -121,41 +169,104 @@ func (c *Client) attempt(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// prepare sets the headers of a request.
-func (c *Client) prepare(request *http.Request) error {
-	request.Header.Set("Accept", "application/json")
-	request.Header.Set("User-Agent", c.config.UserAgent)
-	if c.config.Authorization != nil {
-		value, err := c.config.Authorization(request.Context())
+// prepare gives a copy of the request its own body, and its headers.
+func (c *Client) prepare(request *http.Request, call *Call) error {
+	if request.GetBody != nil {
+		body, err := request.GetBody()
 		if err != nil {
 			return err
 		}
-		if value != "" {
-			request.Header.Set("Authorization", value)
-		}
+		request.Body = body
 	}
-	for name, values := range c.config.Header() {
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("User-Agent", c.config.UserAgent)
+	if call.Repeatable {
+		// Tells net/http, and no one else, that it may send the request again on finding a connection dead.
+		request.Header["Idempotency-Key"] = []string{}
+	}
+	if c.config.Workspace != "" && !call.ignoresWorkspace {
+		request.Header.Set("X-Mlflow-Workspace", c.config.Workspace)
+	}
+	if err := c.authorize(request, call); err != nil {
+		return err
+	}
+	configured := c.config.Header()
+	for name, values := range configured {
 		if name == "Host" { // net/http takes it from here, and ignores the header of that name
 			request.Host = values[0]
 			continue
 		}
 		request.Header[name] = values
 	}
+	call.keepSecrets(request, configured)
+	if c.config.Edit == nil {
+		return nil
+	}
+	return c.config.Edit(request.Context(), request)
+}
+
+// authorize sets the Authorization header.
+func (c *Client) authorize(request *http.Request, call *Call) error {
+	if c.config.Authorization == nil {
+		return nil
+	}
+	if call.fresh != "" {
+		call.authorization, call.fresh = call.fresh, ""
+	} else {
+		var err error
+		if call.authorization, err = c.config.Authorization(request.Context()); err != nil {
+			return err
+		}
+	}
+	if call.authorization != "" {
+		request.Header.Set("Authorization", call.authorization)
+	}
 	return nil
 }
 
-func (c *Client) log(request *http.Request, call *Call, response *http.Response, duration time.Duration) {
+// refreshed tells whether there are new credentials after the server refused the old ones, without having run the
+// request.
+func (c *Client) refreshed(ctx context.Context, call *Call, response *http.Response) bool {
+	if response == nil || response.StatusCode != http.StatusUnauthorized || c.config.Authorization == nil {
+		return false
+	}
+	fresh, err := c.config.Authorization(ctx)
+	if err != nil || fresh == call.authorization {
+		return false
+	}
+	call.fresh = fresh
+	return true
+}
+
+// An observation is what is logged of an attempt.
+type observation struct {
+	response *http.Response
+	err      error
+	duration time.Duration
+	wait     time.Duration
+}
+
+// log tells of an attempt. It names nothing but what is listed here: no body, no query, no header.
+func (c *Client) log(request *http.Request, call *Call, seen observation, again bool) {
 	attributes := []slog.Attr{
 		slog.String("operation", call.Operation),
 		slog.String("method", request.Method),
 		slog.String("route", route(request.URL.Path)),
 		slog.Int("attempt", call.Attempts),
-		slog.Duration("duration", duration),
+		slog.Duration("duration", seen.duration),
 	}
-	if response != nil {
-		attributes = append(attributes, slog.Int("status", response.StatusCode))
+	if seen.response != nil {
+		attributes = append(attributes, slog.Int("status", seen.response.StatusCode))
 	}
-	c.config.Logger.LogAttrs(request.Context(), slog.LevelDebug, "mlflow request", attributes...)
+	if seen.err != nil {
+		attributes = append(attributes, slog.String("failure", kindOfFailure(seen.err)))
+	}
+	level, message := slog.LevelDebug, "mlflow request"
+	if again {
+		level, message = slog.LevelWarn, "mlflow request is repeated"
+		attributes = append(attributes, slog.Duration("wait", seen.wait))
+	}
+	c.config.Logger.LogAttrs(request.Context(), level, message, attributes...)
 }
 
 // route returns the part of a path that MLflow knows, without the tracking URI's own, which may be private.

@@ -244,6 +244,7 @@ func TestEachAttemptIsLogged(t *testing.T) {
 			{
 				"level": "DEBUG", "msg": "mlflow request", "operation": "SetTag", "method": "POST",
 				"route": "/api/2.0/mlflow/runs/set-tag", "attempt": 2.0, "duration": 2e7,
+				"failure": "connection lost",
 			},
 		}, lines)
 	})
