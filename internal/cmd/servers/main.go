@@ -16,7 +16,9 @@
 // integration runs the tests against a fresh one of each server in SERVERS, and
 // prints a table of scenarios and servers; -o also writes it to a file, as
 // Markdown. SERVERS=all is every MLflow release since 2.9.2, each installed as of
-// its own days and removed again; -resume takes what has passed from earlier runs.
+// its own days and removed again, which takes an hour and 10 GB for .mlflow/cache.
+// Servers that agree in all then share a column. -resume takes what has passed
+// from earlier runs.
 //
 // record records the tests' exchanges with each server in SERVERS in testdata,
 // in place of earlier ones. If RUN is set, those of other tests stay.
