@@ -258,6 +258,7 @@ func TestNoSecretShows(t *testing.T) {
 		mlflow.WithBasicAuth("me", "s3cret"),
 		mlflow.WithToken("s3cret"),
 		mlflow.WithHeaders(map[string]string{"X-Api-Key": "s3cret"}),
+		mlflow.WithRetry(mlflow.RetryPolicy{MaxAttempts: 1}),
 	}
 	client, err := mlflow.NewClient(options...)
 	require.NoError(t, err)

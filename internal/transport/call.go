@@ -20,9 +20,7 @@ type Call struct {
 
 	// Attempts counts how often a request was sent, or tried to be.
 	Attempts int
-	// AttemptsLeft is how often one may still be sent.
-	AttemptsLeft int
-	// MayHaveRun tells that the server may have run a request without saying so.
+	// MayHaveRun tells that the server may have run an attempt before the last one, whose answer was lost.
 	MayHaveRun bool
 	// Interrupted is why the request was not sent again after the answer that is returned: the context's error.
 	Interrupted error

@@ -33,8 +33,8 @@ type RetryPolicy struct {
 // average.
 var DefaultRetryPolicy = RetryPolicy{MaxAttempts: 8, MinBackoff: time.Second, MaxBackoff: time.Minute}
 
-// maxBadRequests bounds the attempts at what the database refuses: it may be overloaded, but it may also mean it.
-const maxBadRequests = 3
+// maxDBRefusals bounds the attempts at what the database refuses: it may be overloaded, but it may also mean it.
+const maxDBRefusals = 3
 
 // backoff returns the wait after the given number of attempts.
 func (p RetryPolicy) backoff(attempts int) time.Duration {
@@ -56,9 +56,10 @@ func randomUpTo(limit time.Duration) time.Duration {
 type outcome int
 
 const (
-	final  outcome = iota // another attempt would bring the same
-	notRun                // the server surely did not run the request
-	maybe                 // the server may have run the request
+	final     outcome = iota // another attempt would bring the same
+	notRun                   // the server surely did not run the request
+	maybe                    // the server may have run the request
+	dbRefused                // the database said no, for a reason that may pass
 )
 
 // judge tells what an attempt means that ended with an answer or a failure.
@@ -79,7 +80,7 @@ func judge(response *http.Response, err error) outcome {
 		}
 	case http.StatusBadRequest:
 		if code == badRequest {
-			return maybe
+			return dbRefused
 		}
 	}
 	if response.StatusCode < 300 && readErr != nil && !errors.Is(readErr, errTooLarge) {
@@ -118,9 +119,11 @@ func judgeFailure(err error) outcome {
 // again tells whether to send a request again, and after what wait.
 func (c *Client) again(ctx context.Context, call *Call, response *http.Response, means outcome) (time.Duration, bool) {
 	switch {
-	case means == final, means == maybe && !call.Repeatable && call.BeforeRepeat == nil, call.AttemptsLeft < 1:
+	case means == final, call.Attempts >= c.config.Retry.MaxAttempts:
 		return 0, false
-	case response != nil && response.StatusCode == http.StatusBadRequest && call.Attempts >= maxBadRequests:
+	case means == maybe && !call.Repeatable && call.BeforeRepeat == nil:
+		return 0, false
+	case means == dbRefused && (!call.Repeatable || call.Attempts >= maxDBRefusals):
 		return 0, false
 	}
 	wait := c.config.Retry.backoff(call.Attempts)

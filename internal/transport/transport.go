@@ -114,7 +114,6 @@ func (c *Client) Do(request *http.Request) (*http.Response, error) {
 	}
 	for refreshed := false; ; {
 		call.Attempts++
-		call.AttemptsLeft = c.config.Retry.MaxAttempts - call.Attempts
 		start := time.Now()
 		response, err := c.attempt(request, call)
 		seen := observation{response: response, err: err, duration: time.Since(start)}
@@ -124,7 +123,6 @@ func (c *Client) Do(request *http.Request) (*http.Response, error) {
 			continue
 		}
 		means := judge(response, err)
-		call.MayHaveRun = call.MayHaveRun || means == maybe
 		var again bool
 		seen.wait, again = c.again(ctx, call, response, means)
 		c.log(request, call, seen, again)
@@ -138,8 +136,11 @@ func (c *Client) Do(request *http.Request) (*http.Response, error) {
 			}
 			return nil, interrupted(ended, err)
 		}
-		if means == maybe && call.BeforeRepeat != nil && !call.BeforeRepeat(ctx) {
-			return response, err
+		if means == maybe {
+			call.MayHaveRun = true
+			if call.BeforeRepeat != nil && !call.BeforeRepeat(ctx) {
+				return response, err
+			}
 		}
 	}
 }
