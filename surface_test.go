@@ -293,11 +293,18 @@ const promisedOfRoot = `
 	func WithTrackingURI(uri string) Option
 	func WithBasicAuth(username string, password string) Option
 	func WithToken(token string) Option
+	func WithTokenSource(source func(context.Context) (string, error)) Option
 	func WithHeaders(headers map[string]string) Option
+	func WithWorkspace(name string) Option
 	func WithHTTPClient(client *http.Client) Option
+	func WithTLSConfig(config *tls.Config) Option
 	func WithTimeout(d time.Duration) Option
+	func WithRetry(policy RetryPolicy) Option
+	type RetryPolicy struct{MaxAttempts int; MinBackoff time.Duration; MaxBackoff time.Duration}
+	func WithRequestEditor(edit func(context.Context, *http.Request) error) Option
 	func WithLogger(logger *slog.Logger) Option
 	func WithUserAgent(product string) Option
+	func WithBatchLimits(limits tracking.BatchLimits) Option
 
 	type Error = tracking.Error
 	var ErrNotFound error
@@ -341,6 +348,7 @@ const promisedOfTracking = `
 	type RunOption interface{CreateRunOption; UpdateRunOption}
 	func WithRunTags(tags map[string]string) CreateRunOption
 	func WithStartTime(t time.Time) CreateRunOption
+	func WithIdempotencyKey(key string) CreateRunOption
 	func WithStatus(status RunStatus) UpdateRunOption
 	func WithEndTime(t time.Time) UpdateRunOption
 	func WithStep(step int64) LogMetricOption
@@ -385,6 +393,7 @@ const promisedOfTracking = `
 	func (e *Error) Is(target error) bool
 	func (e *Error) LogValue() slog.Value
 	type ErrorCode string
+	type BatchLimits struct{Metrics int; Params int; Tags int; Items int; Bytes int}
 	type BatchError struct{Metrics int; Params int; Tags int; Err error}
 	func (e *BatchError) Error() string
 	func (e *BatchError) Unwrap() error
