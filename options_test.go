@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/tracking"
 )
 
 // roundTripper is a transport made of a function.
@@ -255,6 +256,15 @@ func TestALoginPageIsNotTakenForALoggedMetric(t *testing.T) {
 		assert.NotContains(t, err.Error(), "s3cret")
 	}
 	assert.Empty(t, s.requests)
+}
+
+func TestANegativeBatchLimitIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, limits := range []tracking.BatchLimits{{Metrics: -1}, {Params: -1}, {Tags: -1}, {Items: -1}, {Bytes: -1}} {
+		reasons := requireRefused(t, mlflow.WithTrackingURI("http://mlflow.test"), mlflow.WithBatchLimits(limits))
+		require.Len(t, reasons, 1)
+		assert.Equal(t, "WithBatchLimits: a limit is negative", reasons[0].Message)
+	}
 }
 
 // requireTimeout checks the error of a call that a time limit ended which is not of the call's context.
