@@ -25,6 +25,29 @@
 // A search returns one page, of 1000 results unless told otherwise, and a token for the next one. Only an empty token
 // is the end: pages can be empty before.
 //
+// [Client.AllExperiments] and [Client.AllRuns] fetch the pages as they go.
+//
+// # Repeats
+//
+// A request is sent again, within the policy of mlflow.WithRetry, where that is safe. If it surely did not run, because
+// no connection came about or the server answered 429, that is always so. If it may have run, because of a time limit, a
+// lost connection, a 500 in HTML, a 502, 503 or 504, it depends on the method:
+//
+//   - Gets and searches are repeated.
+//   - UpdateExperiment, SetExperimentTag, UpdateRun, DeleteRun, LogParam and SetTag are repeated: doing it twice is the
+//     same as doing it once.
+//   - LogMetric and LogBatch are repeated: servers with an SQL store keep a point once. Before MLflow 3.16 they refuse a
+//     NaN that is there already, which then counts as success. File stores keep a repeated point twice.
+//   - DeleteTag and DeleteExperiment are repeated, and finding nothing left to delete then counts as success.
+//   - CreateExperiment is not repeated, nor is CreateRun unless [WithIdempotencyKey] is given.
+//
+// What may be repeated is also repeated, twice at most, after [ErrorCodeBadRequest], by which MLflow reports an
+// overloaded database and lost races. A 500 with an error code of MLflow's is final. Times are stamped before the first
+// attempt, and repeats send the same bytes.
+//
+// A call that fails after a request which may have run says so by its error being [ErrUnavailable], or having status
+// 500: what it meant to do may be done or not.
+//
 // # Errors
 //
 // Every failure is an [*Error], with the HTTP status, and MLflow's own error code and message, word for word. Use
