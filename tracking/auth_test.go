@@ -1,0 +1,176 @@
+package tracking_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/internal/fixture"
+	"github.com/mlflow-go/mlflow/tracking"
+)
+
+// These scenarios are about servers with MLflow's own sign-in, `mlflow server --app-name basic-auth`. Whoever runs such
+// a server for them names its administrator in MLFLOW_TEST_USERNAME and MLFLOW_TEST_PASSWORD.
+
+// A login is a user name and password.
+type login struct{ username, password string }
+
+func (l login) option() mlflow.Option { return mlflow.WithBasicAuth(l.username, l.password) }
+
+// admin returns the administrator's login, and skips the scenario on a server without basic auth.
+func admin(t *testing.T, s *fixture.Session) login {
+	t.Helper()
+	s.LiveOnly("recordings hold no credentials, so replayed ones prove nothing")
+	if s.Server.Feature != "basicauth" {
+		t.Skip("the server has no basic auth")
+	}
+	found := login{os.Getenv("MLFLOW_TEST_USERNAME"), os.Getenv("MLFLOW_TEST_PASSWORD")}
+	require.NotEmpty(t, found.username, "MLFLOW_TEST_USERNAME must name the server's administrator")
+	return found
+}
+
+// newReader makes a user who may read everything, which is what servers allow new users by default.
+func newReader(t *testing.T, s *fixture.Session, admin login) login {
+	t.Helper()
+	reader := login{s.Name("reader"), rand.Text()}
+	body, err := json.Marshal(map[string]string{"username": reader.username, "password": reader.password})
+	require.NoError(t, err)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URI+"/api/2.0/mlflow/users/create", bytes.NewReader(body))
+	require.NoError(t, err)
+	request.SetBasicAuth(admin.username, admin.password)
+	request.Header.Set("Content-Type", "application/json")
+	response, err := s.HTTPClient().Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	return reader
+}
+
+func TestBasicAuthWrongCredentials(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		admin := admin(t, s)
+		for name, opts := range map[string][]mlflow.Option{
+			"no credentials":   nil,
+			"a wrong password": {mlflow.WithBasicAuth(admin.username, "wr0ng-passw0rd")},
+			"an unknown user":  {mlflow.WithBasicAuth("nobody-here", admin.password)},
+			"a token":          {mlflow.WithToken("t0ken-t0ken")},
+		} {
+			client := connect(t, s, opts...)
+			_, err := client.GetRun(t.Context(), missingRun)
+			requireRefused(t, err, 401, "", tracking.ErrUnauthenticated)
+			assert.ErrorContains(t, err, "not authenticated", name)
+			for _, secret := range []string{admin.password, "wr0ng-passw0rd", "t0ken-t0ken"} {
+				assert.NotContains(t, err.Error(), secret, name)
+			}
+			_, err = client.CreateExperiment(t.Context(), s.Name(name))
+			requireRefused(t, err, 401, "", tracking.ErrUnauthenticated)
+		}
+	})
+}
+
+func TestBasicAuthAdministrator(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		client := connect(t, s, admin(t, s).option())
+		run := newRun(t, s, client)
+		require.NoError(t, client.LogMetric(t.Context(), run.RunID, "loss", 0.5))
+		got, err := client.GetRun(t.Context(), run.RunID)
+		require.NoError(t, err)
+		require.Len(t, got.Data.Metrics, 1)
+
+		_, err = client.GetRun(t.Context(), missingRun)
+		requireNotFound(t, err)
+	})
+}
+
+func TestBasicAuthReaderMayRead(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		admin := admin(t, s)
+		run := newRun(t, s, connect(t, s, admin.option()))
+		client := connect(t, s, newReader(t, s, admin).option())
+
+		got, err := client.GetRun(t.Context(), run.RunID)
+		require.NoError(t, err)
+		assert.Equal(t, run, got.Info)
+		experiment, err := client.GetExperiment(t.Context(), run.ExperimentID)
+		require.NoError(t, err)
+		assert.Equal(t, run.ExperimentID, experiment.ID)
+		runs, err := client.SearchRuns(t.Context(), []string{run.ExperimentID})
+		require.NoError(t, err)
+		require.Len(t, runs.Runs, 1)
+		assert.Equal(t, run.RunID, runs.Runs[0].Info.RunID)
+	})
+}
+
+func TestBasicAuthReaderMayNotWrite(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		admin := admin(t, s)
+		writer := connect(t, s, admin.option())
+		run := newRun(t, s, writer)
+		before, err := writer.GetRun(t.Context(), run.RunID)
+		require.NoError(t, err)
+
+		client, ctx := connect(t, s, newReader(t, s, admin).option()), t.Context()
+		_, createErr := client.CreateRun(ctx, run.ExperimentID)
+		_, updateErr := client.UpdateRun(ctx, run.RunID, tracking.WithStatus(tracking.RunStatusFinished))
+		for name, err := range map[string]error{
+			"CreateRun":        createErr,
+			"UpdateRun":        updateErr,
+			"DeleteRun":        client.DeleteRun(ctx, run.RunID),
+			"LogMetric":        client.LogMetric(ctx, run.RunID, "loss", 0.5),
+			"LogParam":         client.LogParam(ctx, run.RunID, "rate", "0.1"),
+			"SetTag":           client.SetTag(ctx, run.RunID, "team", "vision"),
+			"DeleteTag":        client.DeleteTag(ctx, run.RunID, "team"),
+			"LogBatch":         client.LogBatch(ctx, run.RunID, nil, []tracking.Param{{Key: "rate", Value: "0.1"}}, nil),
+			"SetExperimentTag": client.SetExperimentTag(ctx, run.ExperimentID, "team", "vision"),
+			"UpdateExperiment": client.UpdateExperiment(ctx, run.ExperimentID, s.Name("other")),
+			"DeleteExperiment": client.DeleteExperiment(ctx, run.ExperimentID),
+		} {
+			var batch *tracking.BatchError
+			if errors.As(err, &batch) {
+				err = batch.Err
+			}
+			requireRefused(t, err, 403, "", tracking.ErrPermissionDenied)
+			assert.ErrorContains(t, err, "mlflow: "+name+": 403 Forbidden: Permission denied")
+		}
+
+		after, err := writer.GetRun(ctx, run.RunID)
+		require.NoError(t, err)
+		assert.Equal(t, before, after)
+		runs, err := writer.SearchRuns(ctx, []string{run.ExperimentID}, tracking.WithRunsViewType(tracking.ViewTypeAll))
+		require.NoError(t, err)
+		assert.Len(t, runs.Runs, 1)
+	})
+}
+
+func TestBasicAuthReaderOfAMissingRun(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		admin := admin(t, s)
+		client := connect(t, s, newReader(t, s, admin).option())
+		_, err := client.GetRun(t.Context(), missingRun)
+		if s.Server.Before("3.17") {
+			requireNotFound(t, err)
+		} else { // who may not see everything is not told what is there
+			requireRefused(t, err, 403, "", tracking.ErrPermissionDenied)
+		}
+		_, err = client.GetExperiment(t.Context(), missingExperiment)
+		requireNotFound(t, err)
+	})
+}
+
+func TestBasicAuthCreatorMayWrite(t *testing.T) {
+	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		admin := admin(t, s)
+		client := connect(t, s, newReader(t, s, admin).option())
+		run := newRun(t, s, client)
+		require.NoError(t, client.LogMetric(t.Context(), run.RunID, "loss", 0.5))
+		require.NoError(t, client.DeleteExperiment(t.Context(), run.ExperimentID))
+	})
+}
