@@ -46,7 +46,10 @@ func (s *Server) launchOnce(ctx context.Context) error {
 	}
 	defer log.Close() // the process has its own copy
 
-	cmd := s.command(port)
+	cmd, err := s.command(port)
+	if err != nil {
+		return err
+	}
 	cmd.Stdout, cmd.Stderr = log, log
 	if s.process, err = startProcess(cmd); err != nil {
 		return fmt.Errorf("start %s: %w", s.Name, err)
@@ -62,15 +65,15 @@ func (s *Server) launchOnce(ctx context.Context) error {
 
 // command returns the server's command. It works in the server's folder and
 // names files relative to it: a store's URI then needs no escaping.
-func (s *Server) command(port int) *exec.Cmd {
-	bin := filepath.Dir(s.Python)
+func (s *Server) command(port int) (*exec.Cmd, error) {
 	var cmd *exec.Cmd
 	if s.spec.product == fastTrackML {
-		cmd = exec.Command(filepath.Join(bin, "fml"), "server",
+		cmd = exec.Command(filepath.Join(filepath.Dir(s.Python), "fml"), "server",
 			"--listen-address", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
 			"--database-uri", "sqlite://fasttrackml.db")
 	} else {
-		cmd = exec.Command(filepath.Join(bin, "mlflow"), "server",
+		// Not bin/mlflow: it holds the path at which the environment was made.
+		cmd = exec.Command(s.Python, "-m", "mlflow", "server",
 			"--host", "127.0.0.1", "--port", strconv.Itoa(port),
 			"--backend-store-uri", s.storeURI(),
 			"--artifacts-destination", "artifacts",
@@ -84,8 +87,11 @@ func (s *Server) command(port int) *exec.Cmd {
 		"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false", // 3.17 would run 10 processes in 2 GB
 		"PYTHONUNBUFFERED=1",                       // the log is complete when the server dies
 	)
+	if err := s.switchOn(cmd); err != nil {
+		return nil, err
+	}
 	cmd.Env = append(cmd.Env, s.opts.Env...)
-	return cmd
+	return cmd, nil
 }
 
 func (s *Server) storeURI() string {

@@ -15,6 +15,9 @@ const Newest = "3.17.2"
 // oldest is the first release that the library supports.
 const oldest = "2.9.2"
 
+// firstWithWorkspaces is the first release that knows workspaces.
+const firstWithWorkspaces = "3.10.0"
+
 const (
 	mlflow      = "mlflow"
 	fastTrackML = "fasttrackml"
@@ -22,6 +25,9 @@ const (
 	storeSQLite   = "sqlite"
 	storePostgres = "postgres"
 	storeFile     = "file"
+
+	featureBasicAuth  = "basicauth"
+	featureWorkspaces = "workspaces"
 )
 
 // A spec is a parsed server name.
@@ -29,6 +35,7 @@ type spec struct {
 	product string // mlflow or fastTrackML
 	release string // of the product
 	store   string // storeSQLite, ...
+	feature string // what is switched on: featureBasicAuth, ..., or nothing
 }
 
 // CheckName returns an error that explains what is wrong with a server's name.
@@ -37,25 +44,28 @@ func CheckName(name string) error {
 	return err
 }
 
-var namePattern = regexp.MustCompile(`^(\d+\.\d+\.\d+)(?:-(postgres|file))?$`)
+var namePattern = regexp.MustCompile(`^(\d+\.\d+\.\d+)(?:-(?:(postgres|file)|(basicauth|workspaces)))?$`)
 
 func parse(name string) (spec, error) {
 	if name == fastTrackML {
-		return spec{fastTrackML, fastTrackMLRelease, storeSQLite}, nil
+		return spec{product: fastTrackML, release: fastTrackMLRelease, store: storeSQLite}, nil
 	}
 	match := namePattern.FindStringSubmatch(name)
 	if match == nil {
-		return spec{}, fmt.Errorf("%q is no server's name: use a final MLflow release such as %s, with -postgres or -file after it for another store, or %s",
+		return spec{}, fmt.Errorf("%q is no server's name: use a final MLflow release such as %s, with -postgres or -file after it for another store, with -basicauth or -workspaces for what is off otherwise, or %s",
 			name, Newest, fastTrackML)
 	}
 	release, store := match[1], cmp.Or(match[2], storeSQLite)
 	if before(release, oldest) {
 		return spec{}, fmt.Errorf("MLflow %s is older than %s, the oldest that is supported", release, oldest)
 	}
-	return spec{mlflow, release, store}, nil
+	if match[3] == featureWorkspaces && before(release, firstWithWorkspaces) {
+		return spec{}, fmt.Errorf("MLflow has workspaces since %s, and %s is older", firstWithWorkspaces, release)
+	}
+	return spec{mlflow, release, store, match[3]}, nil
 }
 
-// environment names the Python environment, which the release's stores share.
+// environment names the Python environment, which the release's stores and features share.
 func (s spec) environment() string {
 	if s.product == fastTrackML {
 		return fastTrackML

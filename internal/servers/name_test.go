@@ -14,10 +14,14 @@ func TestParse(t *testing.T) {
 		want spec
 		err  string
 	}{
-		{name: "2.9.2", want: spec{"mlflow", "2.9.2", "sqlite"}},
-		{name: "2.22.5-postgres", want: spec{"mlflow", "2.22.5", "postgres"}},
-		{name: "3.10.0-file", want: spec{"mlflow", "3.10.0", "file"}},
-		{name: "fasttrackml", want: spec{"fasttrackml", fastTrackMLRelease, "sqlite"}},
+		{name: "2.9.2", want: spec{"mlflow", "2.9.2", "sqlite", ""}},
+		{name: "2.22.5-postgres", want: spec{"mlflow", "2.22.5", "postgres", ""}},
+		{name: "3.10.0-file", want: spec{"mlflow", "3.10.0", "file", ""}},
+		{name: "fasttrackml", want: spec{"fasttrackml", fastTrackMLRelease, "sqlite", ""}},
+		{name: "2.22.5-basicauth", want: spec{"mlflow", "2.22.5", "sqlite", "basicauth"}},
+		{name: "3.10.0-workspaces", want: spec{"mlflow", "3.10.0", "sqlite", "workspaces"}},
+		{name: "3.9.0-workspaces", err: "workspaces since 3.10.0"},
+		{name: "3.17.2-postgres-basicauth", err: "is no server's name"},
 		{name: "2.9.1", err: "older than 2.9.2"},
 		{name: "1.30.0", err: "older than 2.9.2"},
 		{name: "3.17", err: `"3.17" is no server's name`},
@@ -41,10 +45,10 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestEnvironmentIsSharedByStores(t *testing.T) {
+func TestEnvironmentIsSharedByStoresAndFeatures(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"3.17.2": "3.17.2", "3.17.2-postgres": "3.17.2", "3.17.2-file": "3.17.2", "fasttrackml": "fasttrackml",
+		"3.17.2": "3.17.2", "3.17.2-postgres": "3.17.2", "3.17.2-file": "3.17.2", "3.17.2-basicauth": "3.17.2", "fasttrackml": "fasttrackml",
 	} {
 		s, err := parse(name)
 		require.NoError(t, err)

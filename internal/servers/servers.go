@@ -3,10 +3,11 @@
 //
 // # Names
 //
-// A server is a final MLflow release on SQLite, a release on another store, or
-// FastTrackML, which speaks the same REST dialect:
+// A server is a final MLflow release on SQLite, a release on another store, a
+// release with MLflow's basic auth or workspaces switched on, or FastTrackML,
+// which speaks the same REST dialect:
 //
-//	3.17.2  2.22.5-postgres  3.1.4-file  fasttrackml
+//	3.17.2  2.22.5-postgres  3.1.4-file  2.22.5-basicauth  3.17.2-workspaces  fasttrackml
 //
 // Releases before 2.9.2 are not supported, nor file stores where a release
 // has dropped them.

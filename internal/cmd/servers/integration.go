@@ -24,11 +24,12 @@ const testTimeout = "20m"
 // testPackages are those with scenarios.
 var testPackages = []string{"./tracking"}
 
-// integrationServers are one release of each generation, and each kind of store.
+// integrationServers are one release of each generation, each kind of store, and what can be switched on.
 var integrationServers = []string{
 	"2.9.2", "2.17.2", "2.22.5", "3.1.4", "3.17.2", "3.18.0",
 	"2.22.5-postgres", "3.17.2-postgres",
 	"2.9.2-file", "2.22.5-file", "3.1.4-file", "3.17.2-file",
+	"2.22.5-basicauth", "3.17.2-basicauth", "3.17.2-workspaces",
 	"fasttrackml",
 }
 
@@ -170,7 +171,7 @@ func test(ctx context.Context, server *servers.Server) matrix.Column {
 // testCommand returns the go test command for a server.
 func testCommand(server *servers.Server, mode string, flags ...string) (*exec.Cmd, error) {
 	args := append([]string{"test", "-count=1", "-timeout", testTimeout}, flags...)
-	if run := os.Getenv("RUN"); run != "" {
+	if run := testsFor(server); run != "" {
 		args = append(args, "-run", run)
 	}
 	cmd, err := goCommand(append(args, testPackages...)...)
@@ -188,7 +189,22 @@ func testCommand(server *servers.Server, mode string, flags ...string) (*exec.Cm
 		"MLFLOW_TEST_SERVER_DIR="+server.Dir,
 		"MLFLOW_TEST_PYTHON="+server.Python,
 	)
+	if server.HasBasicAuth() {
+		cmd.Env = append(cmd.Env, "MLFLOW_TEST_USERNAME="+servers.AdminUsername, "MLFLOW_TEST_PASSWORD="+servers.AdminPassword)
+	}
 	return cmd, nil
+}
+
+// testsFor returns the tests to run, as in go test -run. A server that has something switched on has tests of its own,
+// and the others know nothing of it: they bring no credentials.
+func testsFor(server *servers.Server) string {
+	switch {
+	case server.HasBasicAuth():
+		return "^TestBasicAuth"
+	case server.HasWorkspaces():
+		return "^TestWorkspace"
+	}
+	return os.Getenv("RUN")
 }
 
 func summary(c matrix.Column) string {

@@ -29,7 +29,8 @@
 //   - SERVERS: those of integration and record, with spaces or commas between
 //     them. See package servers for their names.
 //   - PORT: where serve listens.
-//   - RUN: tests to run, as in go test -run.
+//   - RUN: tests to run, as in go test -run. Servers with basic auth or workspaces
+//     always run their own.
 //   - MLFLOW_TRACKING_URI: the server of the demo, which then installs none.
 package main
 
