@@ -55,7 +55,7 @@ func TestExperimentNameTooLong(t *testing.T) {
 		if s.Server.Before("2.15") {
 			t.Skip("before MLflow 2.15 only the database, if anything, bounds the name of an experiment")
 		}
-		client, name := connect(t, s), s.Name(strings.Repeat("n", 500))
+		client, name := connect(t, s), s.Name("")+strings.Repeat("n", 500)
 		_, err := client.CreateExperiment(t.Context(), name[:500])
 		require.NoError(t, err)
 		_, err = client.CreateExperiment(t.Context(), name[:501])
@@ -65,6 +65,9 @@ func TestExperimentNameTooLong(t *testing.T) {
 
 func TestExperimentTagTooLong(t *testing.T) {
 	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+		if s.Server.Store == "file" {
+			t.Skip("file stores take experiment tags of any length")
+		}
 		client := connect(t, s)
 		id := newExperiment(t, s, client)
 		limit := 20_000
@@ -82,7 +85,11 @@ func TestKeyTooLong(t *testing.T) {
 		client, at := connect(t, s), s.Now()
 		runID, key := newRun(t, s, client).RunID, strings.Repeat("k", 251)
 		requireInvalid(t, client.LogParam(t.Context(), runID, key, "value"))
-		requireInvalid(t, client.SetTag(t.Context(), runID, key, "value"))
+		if err := client.SetTag(t.Context(), runID, key, "value"); s.Server.Store == "file" { // doesn't look
+			require.NoError(t, err)
+		} else {
+			requireInvalid(t, err)
+		}
 		requireInvalid(t, client.LogBatch(t.Context(), runID, []tracking.Metric{{Key: key, Timestamp: at}}, nil, nil))
 
 		err := client.LogMetric(t.Context(), runID, key, 1, tracking.WithTimestamp(at))
@@ -127,7 +134,9 @@ func TestLongValuesAreCut(t *testing.T) {
 		for _, got := range run.Data.Params {
 			assert.Equal(t, param[:2*paramLimit], got.Value)
 		}
-		assert.Equal(t, tag[:2*tagLimit], run.Data.Tags["tag"])
+		if s.Server.Store != "file" { // which cuts the tags of batches only
+			assert.Equal(t, tag[:2*tagLimit], run.Data.Tags["tag"])
+		}
 		assert.Equal(t, tag[:2*tagLimit], run.Data.Tags["tag in batch"])
 		assert.Equal(t, 4, strings.Count(log.String(), `level=WARN msg="mlflow value may be cut"`), log.String())
 		assert.Contains(t, log.String(), `operation=LogParam key=param length=6001 limit=6000`)
@@ -194,7 +203,9 @@ func TestUpdateRunTakesEndTimeBack(t *testing.T) {
 		info, err = client.UpdateRun(t.Context(), runID, tracking.WithStatus(tracking.RunStatusRunning), tracking.WithEndTime(time.UnixMilli(0)))
 		require.NoError(t, err)
 		assert.Equal(t, tracking.RunStatusRunning, info.Status)
-		assert.Zero(t, info.EndTime)
+		if s.Server.Store != "file" { // which takes 0 for none given
+			assert.Zero(t, info.EndTime)
+		}
 	})
 }
 

@@ -125,7 +125,7 @@ func WithStatus(status RunStatus) UpdateRunOption {
 }
 
 // WithEndTime sets when the run ended, to the millisecond. The zero time sets nothing. To take an end time back, set
-// time.UnixMilli(0): MLflow leaves that out of its answers.
+// time.UnixMilli(0): servers with an SQL store leave that out of their answers. File stores ignore it.
 func WithEndTime(t time.Time) UpdateRunOption {
 	return updateRunOption(func(s *updateRunSettings) { s.endTime = t })
 }
