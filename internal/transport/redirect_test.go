@@ -178,7 +178,13 @@ func TestCredentialsAndHeadersStayWithTheFirstHost(t *testing.T) {
 					HTTPClient:    client(w),
 					Authorization: func(context.Context) (string, error) { return "Bearer t0ken", nil },
 					Header: func() http.Header {
-						return http.Header{"Host": {"internal.test"}, "X-Api-Key": {"k3y"}, "Cookie": {"session=c00kie"}}
+						return http.Header{
+							"Host": {"internal.test"}, "X-Api-Key": {"k3y"}, "Cookie": {"session=c00kie"}, "User-Agent": {"4gent"},
+						}
+					},
+					Edit: func(_ context.Context, request *http.Request) error {
+						request.Header.Set("X-Signature", "s1gned")
+						return nil
 					},
 				}).Do(newRequest(t, method, tt.first, "{}"))
 				require.NoError(t, err)
@@ -187,7 +193,8 @@ func TestCredentialsAndHeadersStayWithTheFirstHost(t *testing.T) {
 				for i, v := range w.visits {
 					with := i == 0 || tt.with[i-1]
 					for name, value := range map[string]string{
-						"Authorization": "Bearer t0ken", "X-Api-Key": "k3y", "Cookie": "session=c00kie",
+						"Authorization": "Bearer t0ken", "X-Api-Key": "k3y", "Cookie": "session=c00kie", "User-Agent": "4gent",
+						"X-Signature": "s1gned",
 					} {
 						assert.Equal(t, with, v.header.Get(name) == value, "%s at %s", name, v.uri)
 						assert.Equal(t, with, v.header.Get(name) != "", "%s at %s", name, v.uri)
