@@ -27,6 +27,9 @@ import (
 // dial returns a client for a server of the test's own, which sits below a path as it would behind a proxy.
 func dial(t *testing.T, handler http.HandlerFunc, opts ...mlflow.Option) *tracking.Client {
 	t.Helper()
+	if os.Getenv("MLFLOW_TEST_MODE") != "" {
+		t.Skip("has a server of its own: it runs without MLFLOW_TEST_MODE")
+	}
 	server := httptest.NewServer(http.StripPrefix("/behind/proxy", handler))
 	t.Cleanup(server.Close)
 	client, err := mlflow.NewClient(append([]mlflow.Option{
