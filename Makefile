@@ -36,6 +36,13 @@ record: ## Record testdata/ from real servers (SERVERS="2.9.2 3.17.2", RUN=TestN
 generate: ## Regenerate gen/ from openapi/mlflow.yaml
 	$(TOOL) oapi-codegen -config oapi-codegen.yaml -o gen/mlflow.gen.go openapi/mlflow.yaml
 
+.PHONY: modules
+modules: ## Check and test the modules of their own, such as examples/sigv4
+	@set -e; for file in $$(find . -mindepth 2 -name go.mod -not -path './.mlflow/*'); do \
+		echo "$${file%/go.mod}"; \
+		(cd "$${file%/go.mod}" && go mod tidy -diff && go vet ./... && go test ./...); \
+	done
+
 .PHONY: check-generate
 check-generate: ## Check that gen/ is what openapi/mlflow.yaml generates
 	@set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
@@ -84,7 +91,10 @@ newest: ## Run the unit tests on the newest Go release
 
 .PHONY: examples
 examples: ## Run all examples against MLFLOW_TRACKING_URI
-	@set -e; for example in examples/*/; do echo "go run ./$$example"; go run "./$$example"; done
+	@set -e; for example in examples/*/; do \
+		if [ -f "$$example/go.mod" ]; then echo "$$example is a module of its own: make modules tests it"; continue; fi; \
+		echo "go run ./$$example"; go run "./$$example"; \
+	done
 
 .PHONY: bench
 bench: ## Run the benchmarks
