@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -42,14 +43,15 @@ func (p RetryPolicy) backoff(attempts int) time.Duration {
 	if doublings := attempts - 1; doublings < 32 && p.MinBackoff < p.MaxBackoff>>doublings {
 		limit = p.MinBackoff << doublings
 	}
-	return randomUpTo(limit) + randomUpTo(p.Jitter)
+	wait := randomUpTo(limit)
+	return wait + min(randomUpTo(p.Jitter), math.MaxInt64-wait)
 }
 
 func randomUpTo(limit time.Duration) time.Duration {
 	if limit <= 0 {
 		return 0
 	}
-	return rand.N(limit + 1) // #nosec G404 -- spreads load, and keeps no secret
+	return rand.N(limit) // #nosec G404 -- spreads load, and keeps no secret
 }
 
 // An outcome is what an attempt means for another one.
