@@ -99,20 +99,23 @@ const badRequest = "BAD_REQUEST"
 func judgeFailure(err error) outcome {
 	var (
 		sent        *url.Error
-		dial        *net.OpError
+		network     *net.OpError
 		lookup      *net.DNSError
 		certificate *tls.CertificateVerificationError
 		notTLS      tls.RecordHeaderError
-		alert       tls.AlertError
 	)
+	errors.As(err, &network)
+	during := func(op string) bool { return network != nil && network.Op == op }
 	switch {
 	case !errors.As(err, &sent): // a token source or a request editor failed
 		return final
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return final
-	case errors.As(err, &certificate), errors.As(err, &notTLS), errors.As(err, &alert):
+	case errors.As(err, &certificate), errors.As(err, &notTLS):
 		return final
-	case errors.As(err, &lookup), errors.As(err, &dial) && dial.Op == "dial":
+	case during("remote error"): // what crypto/tls calls an alert, such as that a client certificate is needed
+		return final
+	case errors.As(err, &lookup), during("dial"), during("proxyconnect"):
 		return notRun
 	}
 	return maybe
