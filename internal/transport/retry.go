@@ -148,7 +148,8 @@ func (c *Client) again(ctx context.Context, call *Call, response *http.Response,
 // RetryAfter reads the header of that name, which holds seconds or a date; 0 stands for none.
 func RetryAfter(header http.Header) time.Duration {
 	value := header.Get("Retry-After")
-	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil {
+	// A number out of range comes as the largest there is.
+	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
 		return max(0, time.Duration(seconds)*time.Second)
 	}
 	if date, err := http.ParseTime(value); err == nil {
