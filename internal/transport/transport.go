@@ -231,6 +231,11 @@ func (c *Client) refreshed(ctx context.Context, call *Call, response *http.Respo
 	if response == nil || response.StatusCode != http.StatusUnauthorized || c.config.Authorization == nil {
 		return false
 	}
+	if c.config.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.config.Timeout)
+		defer cancel()
+	}
 	fresh, err := c.config.Authorization(ctx)
 	if err != nil || fresh == call.authorization {
 		return false
