@@ -9,8 +9,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/mlflow-go/mlflow/internal/wire"
@@ -143,6 +145,20 @@ func (c *Client) again(ctx context.Context, call *Call, response *http.Response,
 		return 0, false // the caller learns of the failure now, rather than of the deadline later
 	}
 	return wait, true
+}
+
+// noteReplays notes in the call when net/http sends a request again by itself, which it does on a connection that was
+// used before: the server may have run the request that ended it.
+func noteReplays(ctx context.Context, call *Call) context.Context {
+	var unanswered atomic.Bool
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) {
+			if unanswered.Swap(true) {
+				call.MayHaveRun = true
+			}
+		},
+		GotFirstResponseByte: func() { unanswered.Store(false) }, // of a redirect, perhaps
+	})
 }
 
 // RetryAfter reads the header of that name, which holds seconds or a date; 0 stands for none.

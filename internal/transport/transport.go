@@ -50,9 +50,10 @@ type Config struct {
 }
 
 // OwnHeaders are the headers, in canonical form, that no configuration may set: a request breaks without the right
-// ones, and net/http decompresses only what it asked for itself.
+// ones, net/http decompresses only what it asked for itself, and takes an idempotency key for leave to repeat.
 var OwnHeaders = []string{
-	"Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Trailer", "Transfer-Encoding",
+	"Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Idempotency-Key", "Trailer",
+	"Transfer-Encoding", "X-Idempotency-Key",
 }
 
 // A Client sends requests as its Config says.
@@ -157,6 +158,9 @@ func (c *Client) attempt(request *http.Request, call *Call) (*http.Response, err
 	request = request.Clone(ctx)
 	if err := c.prepare(request, call); err != nil {
 		return nil, reason(caller, ctx, err)
+	}
+	if call.Repeatable {
+		request = request.WithContext(noteReplays(request.Context(), call))
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
