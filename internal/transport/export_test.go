@@ -1,6 +1,12 @@
 package transport
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // HTTPTransport returns the transport of a client that was given none.
 func (c *Client) HTTPTransport() *http.Transport { return c.http.Transport.(*http.Transport) }
+
+// Backoff returns the wait after the given number of attempts.
+func Backoff(policy RetryPolicy, attempts int) time.Duration { return policy.backoff(attempts) }
