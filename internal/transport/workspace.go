@@ -63,11 +63,13 @@ func (c *Client) askForWorkspaces(ctx context.Context, call *Call) (*http.Respon
 		WorkspacesEnabled bool `json:"workspaces_enabled"`
 	}
 	readable := readErr == nil && json.Unmarshal(body, &info) == nil
+	success := response.StatusCode >= 200 && response.StatusCode < 300
 	switch {
-	case response.StatusCode == http.StatusOK && info.WorkspacesEnabled:
+	case response.StatusCode == http.StatusOK && readable && info.WorkspacesEnabled:
 		call.Attempts = 0 // those of the request are still to come
 		return nil, nil
-	case response.StatusCode == http.StatusOK && readable, response.StatusCode == http.StatusNotFound:
+	// Any JSON, as it might pass for the answer to the request. A login page does not.
+	case success && readErr == nil && json.Valid(body), response.StatusCode == http.StatusNotFound:
 		return nil, &WorkspaceError{response.StatusCode}
 	}
 	return response, nil
