@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -117,16 +118,26 @@ func TestReadmeCode(t *testing.T) {
 	}
 }
 
-// TestReadmeMethods checks that the README names every method.
-func TestReadmeMethods(t *testing.T) {
+// TestReadmeNames checks that the README names every method, option and environment variable.
+func TestReadmeNames(t *testing.T) {
 	t.Parallel()
-	readme, client := readFile(t, "README.md"), reflect.TypeFor[*tracking.Client]()
-	var missing []string
+	var names []string
+	client := reflect.TypeFor[*tracking.Client]()
 	for i := range client.NumMethod() {
-		if name := client.Method(i).Name; !strings.Contains(readme, "`"+name+"`") {
-			missing = append(missing, name)
+		names = append(names, client.Method(i).Name)
+	}
+	for _, file := range []string{"options.go", "tracking/options.go"} {
+		for _, f := range functions(t, readFile(t, file)) {
+			if strings.HasPrefix(f.Name.Name, "With") {
+				names = append(names, f.Name.Name)
+			}
 		}
 	}
+	for _, variable := range regexp.MustCompile(`"(MLFLOW_\w+)"`).FindAllStringSubmatch(readFile(t, "env.go"), -1) {
+		names = append(names, variable[1])
+	}
+	readme := readFile(t, "README.md")
+	missing := slices.DeleteFunc(names, func(name string) bool { return regexp.MustCompile("`" + name + "\\b").MatchString(readme) })
 	assert.Empty(t, missing)
 }
 
