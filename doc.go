@@ -34,10 +34,10 @@
 //
 // # Authentication
 //
-// A user name and password, or a bearer token, can be set, or a source of tokens that expire. As in Python's client the user name and password win if
-// both are, wherever they come from: options come before the user info of the tracking URI, and that before the
-// environment. They are never sent to a host that the server redirects to, and appear in no error and no log. They
-// are sent over plain http too, if that is what the tracking URI says.
+// A user name and password, or a bearer token, can be set, or a source of tokens that expire. As in Python's client the
+// user name and password win if both are, wherever they come from: options come before the user info of the tracking
+// URI, and that before the environment. They are never sent to a host that the server redirects to, and appear in no
+// error and no log. They are sent over plain http too, if that is what the tracking URI says.
 //
 // # Time limits and repeats
 //

@@ -201,12 +201,13 @@ func readCredentialsFile() (credentials, error) {
 	var found credentials
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return found, nil // nowhere to look
+		return found, nil //nolint:nilerr // nowhere to look
 	}
-	data, err := os.ReadFile(filepath.Join(home, ".mlflow", "credentials"))
-	if errors.Is(err, os.ErrNotExist) {
-		return found, nil
+	file := filepath.Join(home, ".mlflow", "credentials")
+	if _, err := os.Stat(file); err != nil {
+		return found, nil // not there, or in the home of somebody else, as services that run without one of their own find
 	}
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return found, refused("the credentials file: %v", err)
 	}

@@ -88,7 +88,7 @@ func (c *Client) createOnce(ctx context.Context, call *transport.Call, request g
 	if err != nil || found == nil { // a replica that lags behind finds nothing
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "mlflow run may be there twice",
 			slog.String("operation", call.Operation), slog.String("run", created.Info.RunID))
-		return created, nil
+		return created, nil //nolint:nilerr // the run is there, which is what was asked for
 	}
 	return found, nil
 }
