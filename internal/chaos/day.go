@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/internal/servers"
+	"github.com/mlflow-go/mlflow/tracking"
+)
+
+// patience outlasts the restart of a server many times over.
+var patience = mlflow.RetryPolicy{MaxAttempts: 60, MinBackoff: 50 * time.Millisecond, MaxBackoff: 3 * time.Second}
+
+// badDay does the work of one seed while things break, and compares.
+func badDay(ctx context.Context, server *servers.Server, seed uint64) error {
+	began := time.Now()
+	line, err := newLine(strings.TrimPrefix(server.URI, "http://"))
+	if err != nil {
+		return err
+	}
+	defer line.proxy.Stop()
+	repeats := newCounter()
+	client, err := mlflow.NewClient(
+		mlflow.WithTrackingURI(line.uri()),
+		mlflow.WithTimeout(4*time.Second),
+		mlflow.WithRetry(patience),
+		mlflow.WithBatchLimits(tracking.BatchLimits{Metrics: 30}), // two requests for a batch
+		mlflow.WithLogger(slog.New(repeats)),
+	)
+	if err != nil {
+		return err
+	}
+	experimentID, err := client.Tracking().CreateExperiment(ctx, "chaos")
+	if err != nil {
+		return err
+	}
+	c := &crew{client: client.Tracking(), experimentID: experimentID, seed: seed, ledger: newLedger()}
+
+	trouble, calm := context.WithCancel(ctx)
+	defer calm()
+	broken := make(chan error, 2)
+	go func() { broken <- line.trouble(trouble, rand.New(rand.NewPCG(seed, 1))) }()
+	go func() { broken <- crash(trouble, server, c, rand.New(rand.NewPCG(seed, 2))) }()
+	c.work(ctx)
+	calm()
+	if err := errors.Join(<-broken, <-broken); err != nil {
+		return err
+	}
+	// What was lost on the way must not arrive while we look.
+	line.proxy.Stop()
+	if err := server.Restart(ctx); err != nil {
+		return err
+	}
+	worked := time.Since(began)
+	held, err := read(ctx, server.URI, experimentID)
+	if err != nil {
+		return err
+	}
+	l, v := c.ledger, compare(c.ledger, held)
+	points := 0
+	for _, held := range held.points {
+		points += len(held)
+	}
+	fmt.Printf("  faults: %v\n  repeats: %v\n", line, repeats)
+	fmt.Printf("  %d runs, %d metrics, %d params, %d tags in %d s; slowest call %d s; failed calls that had an effect: %d; second runs deleted: %d\n",
+		len(held.runs)-v.removed, points, len(l.params), len(l.tags), int(worked.Seconds()), int(l.slowest.Seconds()), v.landed, v.removed)
+	fmt.Printf("  seed %d: calls %d, repeats %d, errors %d, %v\n", seed, l.calls, repeats.total(), l.errors, v)
+	for _, message := range l.messages[:min(5, len(l.messages))] {
+		fmt.Printf("  error: %s\n", message)
+	}
+	switch {
+	case !v.ok():
+		return fmt.Errorf("%v\n%s", v, v.details())
+	case l.errors > l.calls/50:
+		return errors.New("so many calls failed that the comparison tells little")
+	case repeats.total() < l.calls/50:
+		return errors.New("so few requests were repeated that the comparison tells little")
+	}
+	return nil
+}
+
+// crash kills the server and starts it again, when a share of the work is done that the seed decides.
+func crash(ctx context.Context, server *servers.Server, c *crew, r *rand.Rand) error {
+	at := 0.1 + 0.6*r.Float64()
+	for c.progress() < at {
+		if ctx.Err() != nil {
+			return nil
+		}
+		wait(ctx, 10*time.Millisecond)
+	}
+	server.Kill()
+	wait(ctx, between(r, 0, 2000))
+	return server.Restart(context.WithoutCancel(ctx)) // also if the work ends meanwhile: the comparison needs a server
+}
+
+// A counter is a log handler that counts why requests were repeated.
+type counter struct {
+	slog.Handler // of what is not counted
+
+	mu     *sync.Mutex
+	counts map[string]int
+}
+
+func newCounter() *counter {
+	return &counter{Handler: slog.DiscardHandler, mu: new(sync.Mutex), counts: make(map[string]int)}
+}
+
+func (c *counter) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+
+func (c *counter) Handle(_ context.Context, record slog.Record) error {
+	reason := record.Message
+	if reason == "mlflow request is repeated" {
+		record.Attrs(func(a slog.Attr) bool {
+			if a.Key == "failure" || a.Key == "status" {
+				reason = a.Value.String()
+			}
+			return true
+		})
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.counts[reason]++
+	return nil
+}
+
+func (c *counter) total() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	total := 0
+	for _, count := range c.counts {
+		total += count
+	}
+	return total
+}
+
+func (c *counter) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var text []string
+	for _, reason := range slices.Sorted(maps.Keys(c.counts)) {
+		text = append(text, fmt.Sprintf("%s %d", reason, c.counts[reason]))
+	}
+	return strings.Join(text, ", ")
+}

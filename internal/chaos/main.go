@@ -1,0 +1,77 @@
+// Chaos gives the library a bad day on real parts. Between a client and an MLflow server on SQLite stands toxiproxy,
+// which cuts, stalls and slows connections at random while 8 workers create 200 runs and log 20,000 metrics, params
+// and tags; meanwhile the server is killed and started again. Then the server is read, past the proxy, and compared with
+// what the calls had reported. See docs/chaos.md.
+//
+//	go run . [-seed N] [-count N] [-limit 4m]
+//
+// -count goes on with the seeds that follow.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/mlflow-go/mlflow/internal/servers"
+)
+
+func main() {
+	seed := flag.Uint64("seed", 0, "of the faults and the work; 0 takes one from the clock")
+	count := flag.Int("count", 1, "how many seeds to run, one after the other")
+	limit := flag.Duration("limit", 4*time.Minute, "how long one seed may take, start and comparison included")
+	flag.Parse()
+	if *seed == 0 {
+		*seed = uint64(time.Now().Unix()) // short enough to type in again
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, *seed, *count, *limit); err != nil {
+		fmt.Fprintln(os.Stderr, "chaos:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, seed uint64, count int, limit time.Duration) error {
+	if err := servers.Install(ctx, servers.Newest); err != nil {
+		return err
+	}
+	var failures []error
+	for i := range uint64(count) {
+		seed := seed + i
+		fmt.Printf("seed %d\n", seed)
+		err := onServer(ctx, limit, func(ctx context.Context, server *servers.Server) error {
+			return badDay(ctx, server, seed)
+		})
+		if err != nil {
+			failures = append(failures, fmt.Errorf("seed %d: %w", seed, err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// onServer runs a check on a fresh server within a time limit. The data of a check that failed stays.
+func onServer(ctx context.Context, limit time.Duration, check func(context.Context, *servers.Server) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("took longer than %s", limit))
+	defer cancel()
+	server, err := servers.Start(ctx, servers.Newest, servers.Options{})
+	if err != nil {
+		return err
+	}
+	err = check(ctx, server)
+	if ctx.Err() != nil {
+		err = errors.Join(context.Cause(ctx), err)
+	}
+	if err != nil {
+		return errors.Join(err, fmt.Errorf("the server's data is in %s", server.Dir), server.Stop())
+	}
+	return server.Remove()
+}
