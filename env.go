@@ -205,7 +205,7 @@ func readCredentialsFile() (credentials, error) {
 	}
 	file := filepath.Join(home, ".mlflow", "credentials")
 	if _, err := os.Stat(file); err != nil {
-		return found, nil // not there, or in the home of somebody else, as services that run without one of their own find
+		return found, nil //nolint:nilerr // not there, or in the home of somebody else, as services that run without one of their own find
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
