@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
 	"time"
@@ -12,22 +13,30 @@ import (
 // ErrPortInUse is why a server with a given port cannot start.
 var ErrPortInUse = errors.New("the port is in use")
 
-// freePort returns a port that nobody listened on a moment ago.
+// freePort returns a port that nobody listened on a moment ago. It is not one of
+// those that systems hand out for port 0: in the half minute until a server
+// listens, somebody's test could get it, and answer in the server's place.
 func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	const first, last = 20000, 29999
+	for attempt := 1; ; attempt++ {
+		port := first + rand.IntN(last-first+1) //nolint:gosec // a port is no secret
+		listener, err := net.Listen("tcp", address(port))
+		if err == nil {
+			return port, listener.Close()
+		}
+		if attempt == 20 {
+			return 0, fmt.Errorf("no free port: %w", err)
+		}
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
 }
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // waitForPort returns when port is free. A killed server's processes may hold
 // it for another moment.
 func waitForPort(ctx context.Context, port int) error {
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	for attempt := 1; ; attempt++ {
-		listener, err := net.Listen("tcp", address)
+		listener, err := net.Listen("tcp", address(port))
 		if err == nil {
 			return listener.Close()
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -97,7 +96,7 @@ func (d *database) command(bin, name string, args ...string) *exec.Cmd {
 }
 
 func (d *database) uri() string {
-	return "postgresql://mlflow@" + net.JoinHostPort("127.0.0.1", strconv.Itoa(d.port)) + "/postgres"
+	return "postgresql://mlflow@" + address(d.port) + "/postgres"
 }
 
 // stop ends the database server and removes its data.
