@@ -18,11 +18,13 @@ const fastTrackMLRelease = "0.6.0"
 // are a year old, so it gets those of its own days.
 const settled = 7 * 24 * time.Hour
 
-// extras go into every environment of MLflow.
-var extras = []string{
-	"psycopg2-binary", "psycopg[binary]", // postgresql:// means the latter from SQLAlchemy 2.1 on
-	"setuptools<81", // with pkg_resources, which 2.9 imports but does not ask for
-}
+// pkgResources is a requirement that brings the module of that name. MLflow 2.9
+// imports it, but does not ask for it.
+const pkgResources = "setuptools<81"
+
+// extras go into every environment of MLflow. To SQLAlchemy, postgresql:// means
+// psycopg2 before 2.1, and psycopg since.
+var extras = []string{"psycopg2-binary", "psycopg[binary]", pkgResources}
 
 // putOver says which releases cannot be installed plainly, and over which other
 // one their own package is then put: a part of theirs is missing on PyPI.
@@ -48,7 +50,7 @@ type recipe struct {
 func (s spec) recipe() recipe {
 	if s.product == fastTrackML {
 		pin := fastTrackML + "==" + s.release
-		return recipe{python: ">=3.10,<3.12", release: pin, requirements: []string{pin}}
+		return recipe{python: ">=3.10,<3.12", release: pin, requirements: []string{pin, pkgResources}}
 	}
 	r := recipe{python: s.python()}
 	release := s.release

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -54,7 +53,7 @@ func (s *Server) launchOnce(ctx context.Context) error {
 	if s.process, err = startProcess(cmd); err != nil {
 		return fmt.Errorf("start %s: %w", s.Name, err)
 	}
-	uri := "http://127.0.0.1:" + strconv.Itoa(port)
+	uri := "http://" + address(port)
 	if err := s.waitForAnswer(ctx, uri); err != nil {
 		s.process.stop()
 		return fmt.Errorf("start %s: %w", s.Name, err)
@@ -69,7 +68,7 @@ func (s *Server) command(port int) (*exec.Cmd, error) {
 	var cmd *exec.Cmd
 	if s.spec.product == fastTrackML {
 		cmd = exec.Command(filepath.Join(filepath.Dir(s.Python), "fml"), "server",
-			"--listen-address", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+			"--listen-address", address(port),
 			"--database-uri", "sqlite://fasttrackml.db")
 	} else {
 		// Not bin/mlflow: it holds the path at which the environment was made.
