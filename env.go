@@ -214,8 +214,8 @@ func readCredentialsFile() (credentials, error) {
 	section := ""
 	for line := range strings.Lines(string(data)) {
 		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "[") {
-			section = strings.Trim(line, "[]")
+		if header, ok := strings.CutPrefix(line, "["); ok {
+			section, _, _ = strings.Cut(header, "]")
 			continue
 		}
 		end := strings.IndexAny(line, "=:")
