@@ -28,6 +28,10 @@ test: ## Run all unit tests: recorded answers are replayed, nothing is installed
 integration: ## Test against real servers (SERVERS="2.9.2 3.17.2" or all, RUN=TestName, ARGS="-o FILE -resume")
 	@go run ./internal/cmd/servers integration $(ARGS)
 
+.PHONY: chaos
+chaos: ## Break connections to a real server, kill it, and compare what is left (SEED=1 COUNT=1 ARGS="-load -limit 4m")
+	@cd internal/chaos && go run . $(if $(SEED),-seed $(SEED)) $(if $(COUNT),-count $(COUNT)) $(ARGS)
+
 .PHONY: record
 record: ## Record testdata/ from real servers (SERVERS="2.9.2 3.17.2", RUN=TestName)
 	@go run ./internal/cmd/servers record
@@ -95,6 +99,19 @@ examples: ## Run all examples against MLFLOW_TRACKING_URI
 		if [ -f "$$example/go.mod" ]; then echo "$$example is a module of its own: make modules tests it"; continue; fi; \
 		echo "go run ./$$example"; go run "./$$example"; \
 	done
+
+.PHONY: fuzz
+fuzz: ## Fuzz each target for FUZZTIME (10s)
+	@set -e; for package in ./internal/wire ./tracking; do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $${FUZZTIME:-10s} $$package; \
+		done; \
+	done
+
+.PHONY: vulncheck
+vulncheck: ## Look for known vulnerabilities, where the database of them can be reached
+	@out=$$(go run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./... 2>&1) && { echo "$$out"; exit; }; echo "$$out"; \
+	case "$$out" in *"fetching vulnerabilities"*) echo "Not checked: the database cannot be reached." ;; *) exit 1 ;; esac
 
 .PHONY: bench
 bench: ## Run the benchmarks
