@@ -43,7 +43,7 @@ func badDay(ctx context.Context, server *servers.Server, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	c := &crew{client: client.Tracking(), experimentID: experimentID, seed: seed, ledger: newLedger()}
+	c := &crew{client: client.Tracking(), experimentID: experimentID, seed: seed, ledger: newLedger(), repeats: repeats}
 
 	trouble, calm := context.WithCancel(ctx)
 	defer calm()
@@ -91,10 +91,7 @@ func badDay(ctx context.Context, server *servers.Server, seed uint64) error {
 // crash kills the server and starts it again, when a share of the work is done that the seed decides.
 func crash(ctx context.Context, server *servers.Server, c *crew, r *rand.Rand) error {
 	at := 0.1 + 0.6*r.Float64()
-	for c.progress() < at {
-		if ctx.Err() != nil {
-			return nil
-		}
+	for c.progress() < at && ctx.Err() == nil {
 		wait(ctx, 10*time.Millisecond)
 	}
 	server.Kill()

@@ -96,12 +96,12 @@ func read(ctx context.Context, server, experimentID string) (*holdings, error) {
 	return h, nil
 }
 
-func ask(ctx context.Context, method, url string, question, answer any) error {
+func ask(ctx context.Context, method, address string, question, answer any) error {
 	body, err := json.Marshal(question)
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func ask(ctx context.Context, method, url string, question, answer any) error {
 		return err
 	}
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s %s: %s: %s", method, url, response.Status, text)
+		return fmt.Errorf("%s %s: %s: %s", method, address, response.Status, text)
 	}
 	return json.Unmarshal(text, answer)
 }

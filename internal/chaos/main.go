@@ -3,9 +3,10 @@
 // and tags; meanwhile the server is killed and started again. Then the server is read, past the proxy, and compared with
 // what the calls had reported. See docs/chaos.md.
 //
-//	go run . [-seed N] [-count N] [-limit 4m]
+//	go run . [-seed N] [-count N] [-limit 4m] [-load]
 //
-// -count goes on with the seeds that follow.
+// -count goes on with the seeds that follow. -load first checks, without a proxy, that 64 goroutines at once neither
+// stall the server nor fail, and that requests around its keep-alive limit are not lost.
 package main
 
 import (
@@ -25,21 +26,27 @@ func main() {
 	seed := flag.Uint64("seed", 0, "of the faults and the work; 0 takes one from the clock")
 	count := flag.Int("count", 1, "how many seeds to run, one after the other")
 	limit := flag.Duration("limit", 4*time.Minute, "how long one seed may take, start and comparison included")
+	withLoad := flag.Bool("load", false, "also check load and keep-alive, without a proxy")
 	flag.Parse()
 	if *seed == 0 {
 		*seed = uint64(time.Now().Unix()) // short enough to type in again
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *seed, *count, *limit); err != nil {
+	if err := run(ctx, *seed, *count, *limit, *withLoad); err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, seed uint64, count int, limit time.Duration) error {
+func run(ctx context.Context, seed uint64, count int, limit time.Duration, withLoad bool) error {
 	if err := servers.Install(ctx, servers.Newest); err != nil {
 		return err
+	}
+	if withLoad {
+		if err := onServer(ctx, limit, checkLoad); err != nil {
+			return fmt.Errorf("load: %w", err)
+		}
 	}
 	var failures []error
 	for i := range uint64(count) {

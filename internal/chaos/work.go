@@ -33,6 +33,7 @@ type crew struct {
 	experimentID string
 	seed         uint64
 	ledger       *ledger
+	repeats      *counter
 
 	jobs chan func(context.Context)
 	open sync.WaitGroup // jobs not done yet

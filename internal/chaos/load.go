@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/internal/servers"
+	"github.com/mlflow-go/mlflow/tracking"
+)
+
+// checkLoad checks what a server is sensitive to, with no proxy between.
+func checkLoad(ctx context.Context, server *servers.Server) error {
+	if err := crowd(ctx, server); err != nil {
+		return fmt.Errorf("64 goroutines at once: %w", err)
+	}
+	failed := make(chan error, 2)
+	go func() { failed <- aroundKeepAlive(ctx, server, "default client") }()
+	go func() {
+		// Without our idle time-out the server closes connections on which a request is just being sent.
+		own := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: keepAliveConnections}}
+		failed <- aroundKeepAlive(ctx, server, "own http.Client", mlflow.WithHTTPClient(own))
+	}()
+	return errors.Join(<-failed, <-failed)
+}
+
+// stall is less than the 30 s that a server stands still when too many writes at once have used up its database
+// connections.
+const stall = 25 * time.Second
+
+// crowd has 64 goroutines log with the default client at once.
+func crowd(ctx context.Context, server *servers.Server) error {
+	c, err := newCrew(ctx, server, "crowd")
+	if err != nil {
+		return err
+	}
+	var working sync.WaitGroup
+	for i := range 64 {
+		working.Go(func() {
+			var run *tracking.Run
+			c.ledger.call(func() (err error) {
+				run, err = c.client.CreateRun(ctx, c.experimentID, tracking.WithIdempotencyKey(strconv.Itoa(i)))
+				return err
+			}, func(fate fate, _ error) {
+				c.ledger.creates[strconv.Itoa(i)] = create{}
+				if fate == stored {
+					c.ledger.creates[strconv.Itoa(i)] = create{run.Info.RunID}
+				}
+			})
+			if run == nil {
+				return
+			}
+			for step := range int64(3) {
+				batch := make([]tracking.Metric, 20)
+				for k := range batch {
+					batch[k] = tracking.Metric{Key: "loss", Value: float64(k), Step: 100*step + int64(k)}
+				}
+				c.logBatch(ctx, run.Info.RunID, batch, nil, nil)
+				c.logMetric(ctx, run.Info.RunID, tracking.Metric{Key: "loss", Value: 1, Step: 100*step + 50})
+			}
+		})
+	}
+	working.Wait()
+	if err := c.settle(ctx, server, "64 goroutines"); err != nil {
+		return err
+	}
+	if c.ledger.slowest > stall {
+		return fmt.Errorf("a call took %v", c.ledger.slowest)
+	}
+	return nil
+}
+
+const (
+	keepAliveConnections = 8
+	keepAliveRounds      = 6
+)
+
+// aroundKeepAlive logs over several connections, each of which rests for about as long as the server keeps one open.
+func aroundKeepAlive(ctx context.Context, server *servers.Server, name string, options ...mlflow.Option) error {
+	c, err := newCrew(ctx, server, name, options...)
+	if err != nil {
+		return err
+	}
+	run, err := c.client.CreateRun(ctx, c.experimentID, tracking.WithIdempotencyKey("k"))
+	if err != nil {
+		return err
+	}
+	c.ledger.creates["k"] = create{run.Info.RunID}
+	var working sync.WaitGroup
+	for i := range int64(keepAliveConnections) {
+		working.Go(func() {
+			for round := range int64(keepAliveRounds) {
+				c.logMetric(ctx, run.Info.RunID, tracking.Metric{Key: "loss", Value: 1, Step: 100*i + round})
+				// From 4.9 to 5.1 s in even steps.
+				share := float64(keepAliveConnections*round+i) / (keepAliveConnections * keepAliveRounds)
+				wait(ctx, 4900*time.Millisecond+time.Duration(share*float64(200*time.Millisecond)))
+			}
+		})
+	}
+	working.Wait()
+	if err := c.settle(ctx, server, "keep-alive, "+name); err != nil {
+		return fmt.Errorf("requests around the keep-alive limit, %s: %w", name, err)
+	}
+	return nil
+}
+
+// newCrew returns a crew with a client of the default settings and an experiment of its own.
+func newCrew(ctx context.Context, server *servers.Server, name string, options ...mlflow.Option) (*crew, error) {
+	repeats := newCounter()
+	client, err := mlflow.NewClient(append(options,
+		mlflow.WithTrackingURI(server.URI), mlflow.WithLogger(slog.New(repeats)))...)
+	if err != nil {
+		return nil, err
+	}
+	experimentID, err := client.Tracking().CreateExperiment(ctx, name)
+	return &crew{client: client.Tracking(), experimentID: experimentID, ledger: newLedger(), repeats: repeats}, err
+}
+
+// settle compares, and lets no call have failed.
+func (c *crew) settle(ctx context.Context, server *servers.Server, name string) error {
+	held, err := read(ctx, server.URI, c.experimentID)
+	if err != nil {
+		return err
+	}
+	l, v := c.ledger, compare(c.ledger, held)
+	fmt.Printf("%s: calls %d, repeats %d, errors %d, %v; slowest call %.1f s\n",
+		name, l.calls, c.repeats.total(), l.errors, v, l.slowest.Seconds())
+	if l.errors > 0 {
+		return fmt.Errorf("%d calls failed, the first one with: %s", l.errors, l.messages[0])
+	}
+	if !v.ok() {
+		return fmt.Errorf("%v\n%s", v, v.details())
+	}
+	return nil
+}
