@@ -30,10 +30,10 @@ integration: ## Test against real servers (SERVERS="2.9.2 3.17.2" or all, RUN=Te
 
 .PHONY: chaos
 chaos: ## Break connections to a real server, kill it, and compare what is left (SEED=1 COUNT=1 ARGS="-load -limit 4m")
-	@cd internal/chaos && go run . $(if $(SEED),-seed $(SEED)) $(if $(COUNT),-count $(COUNT)) $(ARGS)
+	@cd internal/chaos && go test . && go run . $(if $(SEED),-seed $(SEED)) $(if $(COUNT),-count $(COUNT)) $(ARGS)
 
 .PHONY: record
-record: ## Record testdata/ from real servers (SERVERS="2.9.2 3.17.2", RUN=TestName)
+record: ## Record testdata/ from real servers (SERVERS="3.17.2", RUN=TestName)
 	@go run ./internal/cmd/servers record
 
 .PHONY: generate
