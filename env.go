@@ -19,6 +19,9 @@ const (
 	envTrackingURI = "MLFLOW_TRACKING_URI"
 	envInsecureTLS = "MLFLOW_TRACKING_INSECURE_TLS"
 	envServerCert  = "MLFLOW_TRACKING_SERVER_CERT_PATH"
+	envUsername    = "MLFLOW_TRACKING_USERNAME"
+	envToken       = "MLFLOW_TRACKING_TOKEN" // #nosec G101 -- a name
+	envWorkspace   = "MLFLOW_WORKSPACE"
 )
 
 // An environment is what the environment variables of Python's client, and its credentials file, say. An empty variable
@@ -47,8 +50,8 @@ func readEnvironment() (environment, error) {
 		}
 	}
 	variable(envTrackingURI, text(&env.trackingURI))
-	variable("MLFLOW_TRACKING_TOKEN", text(&env.token))
-	variable("MLFLOW_WORKSPACE", text(&env.workspace))
+	variable(envToken, text(&env.token))
+	variable(envWorkspace, text(&env.workspace))
 
 	variable("MLFLOW_HTTP_REQUEST_TIMEOUT", seconds(&env.timeout))
 	variable("MLFLOW_HTTP_REQUEST_MAX_RETRIES", func(value string) error {
@@ -176,14 +179,14 @@ func tlsFromEnvironment() (*tls.Config, error) {
 // basicFromEnvironment returns the user name and the password, each from its variable, else from the credentials file.
 // As in Python's client, one without the other is ignored.
 func basicFromEnvironment() (*credentials, error) {
-	found := credentials{os.Getenv("MLFLOW_TRACKING_USERNAME"), os.Getenv("MLFLOW_TRACKING_PASSWORD")}
+	found := credentials{os.Getenv(envUsername), os.Getenv("MLFLOW_TRACKING_PASSWORD"), envUsername}
 	if found.username == "" || found.password == "" {
 		file, err := readCredentialsFile()
 		if err != nil {
 			return nil, err
 		}
 		if found.username == "" {
-			found.username = file.username
+			found.username, found.source = file.username, file.source
 		}
 		if found.password == "" {
 			found.password = file.password
@@ -198,7 +201,7 @@ func basicFromEnvironment() (*credentials, error) {
 // readCredentialsFile reads ~/.mlflow/credentials: of the section [mlflow], mlflow_tracking_username and
 // mlflow_tracking_password. No file is no error.
 func readCredentialsFile() (credentials, error) {
-	var found credentials
+	found := credentials{source: "the credentials file"}
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return found, nil //nolint:nilerr // nowhere to look

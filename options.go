@@ -34,7 +34,7 @@ func WithTrackingURI(uri string) Option {
 // WithBasicAuth sets the user name and password to sign in with. They win over a token, wherever that comes from. The
 // default is the tracking URI's user info, else MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
 func WithBasicAuth(username, password string) Option {
-	return func(s *settings) { s.basic = &credentials{username, password} }
+	return func(s *settings) { s.basic = &credentials{username, password, "WithBasicAuth"} }
 }
 
 // WithToken sets a bearer token to sign in with. The default is MLFLOW_TRACKING_TOKEN.

@@ -37,7 +37,8 @@ type settings struct {
 	batchLimits tracking.BatchLimits
 }
 
-type credentials struct{ username, password string }
+// credentials are a user name and a password, and where the user name comes from.
+type credentials struct{ username, password, source string }
 
 func newSettings(opts []Option) *settings {
 	s := &settings{headers: make(map[string]string), userAgent: userAgent}
@@ -52,8 +53,9 @@ func (s *settings) transport() (transport.Config, error) {
 	env, envErr := readEnvironment()
 	server, user, uriErr := s.server(env)
 	authorization, authErr := s.authorization(user, env)
+	workspace, workspaceErr := s.workspaceName(env)
 	retry, retryErr := s.retryPolicy(env)
-	if err := errors.Join(envErr, uriErr, authErr, retryErr, s.check()); err != nil {
+	if err := errors.Join(envErr, uriErr, authErr, workspaceErr, retryErr, s.check()); err != nil {
 		return transport.Config{}, err
 	}
 	timeout := env.timeout
@@ -66,7 +68,7 @@ func (s *settings) transport() (transport.Config, error) {
 		MaxConnsPerHost: env.poolSize,
 		RefuseRedirects: env.refuseRedirects,
 		Server:          server,
-		Workspace:       cmp.Or(s.workspace, env.workspace),
+		Workspace:       workspace,
 		Authorization:   authorization,
 		Header:          s.header(),
 		UserAgent:       s.userAgent,
@@ -116,24 +118,27 @@ func (s *settings) server(env environment) (*url.URL, *url.Userinfo, error) {
 func (s *settings) authorization(user *url.Userinfo, env environment) (func(context.Context) (string, error), error) {
 	basic := s.basic
 	if password, ok := user.Password(); ok && basic == nil {
-		basic = &credentials{user.Username(), password}
+		basic = &credentials{user.Username(), password, "the tracking URI"}
 	}
 	basic = cmp.Or(basic, env.basic)
 	switch {
 	case basic != nil && (basic.username == "" || strings.Contains(basic.username, ":")):
-		return nil, refused("a user name must not be empty nor hold a colon")
+		return nil, refused("%s: a user name must not be empty nor hold a colon", basic.source)
 	case basic != nil:
 		pair := []byte(basic.username + ":" + basic.password)
 		return fixed("Basic " + base64.StdEncoding.EncodeToString(pair)), nil
 	case s.tokenSource != nil:
 		return fromTokenSource(s.tokenSource), nil
 	}
-	token := cmp.Or(s.token, env.token)
+	token, source := s.token, "WithToken"
+	if token == "" {
+		token, source = env.token, envToken
+	}
 	switch {
 	case token == "":
 		return nil, nil
 	case !validHeaderValue(token):
-		return nil, refused("the token %s", notInHeader)
+		return nil, refused("%s: the token %s", source, notInHeader)
 	}
 	return fixed("Bearer " + token), nil
 }
@@ -155,6 +160,22 @@ func fromTokenSource(source func(context.Context) (string, error)) func(context.
 		}
 		return "Bearer " + token, nil
 	}
+}
+
+// workspaceName returns the workspace of the option, else that of the environment.
+func (s *settings) workspaceName(env environment) (string, error) {
+	name, source := s.workspace, "WithWorkspace"
+	if name == "" {
+		name, source = env.workspace, envWorkspace
+	}
+	switch {
+	case !validHeaderValue(name):
+		return "", refused("%s: the name %s", source, notInHeader)
+	case strings.TrimSpace(name) != name:
+		// Servers take a blank name for none, and would write into the workspace "default".
+		return "", refused("%s: %q has spaces around it", source, name)
+	}
+	return name, nil
 }
 
 // retryPolicy returns the policy of the option, else that of the environment.
@@ -201,9 +222,6 @@ func (s *settings) check() error {
 	}
 	if !validHeaderValue(s.userAgent) {
 		errs = append(errs, refused("WithUserAgent: the product %s", notInHeader))
-	}
-	if !validHeaderValue(s.workspace) {
-		errs = append(errs, refused("WithWorkspace: the name %s", notInHeader))
 	}
 	if s.timeout != nil && *s.timeout < 0 {
 		errs = append(errs, refused("WithTimeout: %v is negative", *s.timeout))
