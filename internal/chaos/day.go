@@ -20,6 +20,9 @@ import (
 // patience outlasts the restart of a server many times over.
 var patience = mlflow.RetryPolicy{MaxAttempts: 60, MinBackoff: 50 * time.Millisecond, MaxBackoff: 3 * time.Second}
 
+// timeout bounds one attempt. It is long enough for a busy server.
+const timeout = 4 * time.Second
+
 // badDay does the work of one seed while things break, and compares.
 func badDay(ctx context.Context, server *servers.Server, seed uint64) error {
 	began := time.Now()
@@ -31,7 +34,7 @@ func badDay(ctx context.Context, server *servers.Server, seed uint64) error {
 	repeats := newCounter()
 	client, err := mlflow.NewClient(
 		mlflow.WithTrackingURI(line.uri()),
-		mlflow.WithTimeout(4*time.Second),
+		mlflow.WithTimeout(timeout),
 		mlflow.WithRetry(patience),
 		mlflow.WithBatchLimits(tracking.BatchLimits{Metrics: 30}), // two requests for a batch
 		mlflow.WithLogger(slog.New(repeats)),

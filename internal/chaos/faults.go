@@ -81,7 +81,11 @@ func (l *line) trouble(ctx context.Context, r *rand.Rand) error {
 		default:
 			t := faults[r.IntN(len(faults))](r)
 			t.Toxicity = 0.3 + 0.7*r.Float64()
-			err = l.poison(ctx, t, between(r, 200, 2000))
+			duration := between(r, 200, 2000)
+			if r.IntN(4) == 0 { // long enough for the client to run out of patience, on some connections
+				t.Toxicity, duration = t.Toxicity/2, timeout+between(r, 200, 1500)
+			}
+			err = l.poison(ctx, t, duration)
 		}
 		if err != nil {
 			return err
