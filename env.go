@@ -14,11 +14,12 @@ import (
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
-// The variables that errors name in more than one place.
+// The variables that are named in more than one place.
 const (
 	envTrackingURI = "MLFLOW_TRACKING_URI"
 	envInsecureTLS = "MLFLOW_TRACKING_INSECURE_TLS"
 	envServerCert  = "MLFLOW_TRACKING_SERVER_CERT_PATH"
+	envClientCert  = "MLFLOW_TRACKING_CLIENT_CERT_PATH"
 	envUsername    = "MLFLOW_TRACKING_USERNAME"
 	envToken       = "MLFLOW_TRACKING_TOKEN" // #nosec G101 -- a name
 	envWorkspace   = "MLFLOW_WORKSPACE"
@@ -138,42 +139,42 @@ func boolean(value string) (bool, error) {
 	return false, fmt.Errorf("%q is neither true nor false, nor 1 or 0", value)
 }
 
-// tlsFromEnvironment returns the TLS settings of the environment, nil for none.
+// tlsFromEnvironment returns the TLS settings of the environment, nil for none, or all that is wrong with them.
 func tlsFromEnvironment() (*tls.Config, error) {
-	const envClientCert = "MLFLOW_TRACKING_CLIENT_CERT_PATH"
 	insecure, serverCert, clientCert := os.Getenv(envInsecureTLS), os.Getenv(envServerCert), os.Getenv(envClientCert)
 	if insecure == "" && serverCert == "" && clientCert == "" {
 		return nil, nil
 	}
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	var errs []error
 	if insecure != "" {
 		skip, err := boolean(insecure)
 		switch {
 		case err != nil:
-			return nil, refused("%s: %v", envInsecureTLS, err)
+			errs = append(errs, refused("%s: %v", envInsecureTLS, err))
 		case skip && serverCert != "":
-			return nil, refused("%s and %s contradict each other: unset one", envInsecureTLS, envServerCert)
+			errs = append(errs, refused("%s and %s contradict each other: unset one", envInsecureTLS, envServerCert))
 		}
 		config.InsecureSkipVerify = skip // #nosec G402 -- only when asked
 	}
 	if serverCert != "" {
-		pem, err := os.ReadFile(serverCert)
-		if err != nil {
-			return nil, refused("%s: %v", envServerCert, err)
-		}
 		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, refused("%s: %s holds no PEM certificate", envServerCert, serverCert)
+		pem, err := os.ReadFile(serverCert)
+		switch {
+		case err != nil:
+			errs = append(errs, refused("%s: %v", envServerCert, err))
+		case !config.RootCAs.AppendCertsFromPEM(pem):
+			errs = append(errs, refused("%s: %s holds no PEM certificate", envServerCert, serverCert))
 		}
 	}
 	if clientCert != "" {
 		pair, err := tls.LoadX509KeyPair(clientCert, clientCert)
 		if err != nil {
-			return nil, refused("%s: %v", envClientCert, err)
+			errs = append(errs, refused("%s: %v", envClientCert, err))
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
-	return config, nil
+	return config, errors.Join(errs...)
 }
 
 // basicFromEnvironment returns the user name and the password, each from its variable, else from the credentials file.

@@ -81,7 +81,8 @@ func WithHTTPClient(client *http.Client) Option {
 // WithTLSConfig sets how to talk to https servers. It is copied. The default is made of
 // MLFLOW_TRACKING_SERVER_CERT_PATH, MLFLOW_TRACKING_CLIENT_CERT_PATH and MLFLOW_TRACKING_INSECURE_TLS.
 func WithTLSConfig(config *tls.Config) Option {
-	return func(s *settings) { s.tls = config.Clone() }
+	config = config.Clone()
+	return func(s *settings) { s.tls = config.Clone() } // net/http adds to it, and an option can be used again
 }
 
 // WithTimeout bounds one attempt to get an answer, to its last byte; 0 means no bound. The default is
