@@ -45,12 +45,13 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	started := time.Now()
 	for _, rate := range learningRates {
 		if err := trackTraining(ctx, client.Tracking(), experimentID, rate); err != nil {
 			return err
 		}
 	}
-	if err := printBest(ctx, client.Tracking(), experimentID); err != nil {
+	if err := printBest(ctx, client.Tracking(), experimentID, started); err != nil {
 		return err
 	}
 	fmt.Printf("\nLook at the curves: %s/#/experiments/%s\n", client.TrackingURI(), experimentID)
@@ -120,9 +121,10 @@ func trackTraining(ctx context.Context, client *tracking.Client, experimentID st
 	return nil
 }
 
-// printBest asks the server for the runs, the best first, and prints them as a table.
-func printBest(ctx context.Context, client *tracking.Client, experimentID string) error {
+// printBest asks the server for the runs since a time, the best first, and prints them as a table.
+func printBest(ctx context.Context, client *tracking.Client, experimentID string, since time.Time) error {
 	found, err := client.SearchRuns(ctx, []string{experimentID},
+		tracking.WithRunsFilter(fmt.Sprintf("attributes.start_time >= %d", since.UnixMilli())),
 		tracking.WithRunsOrderBy("metrics.loss ASC"),
 		tracking.WithRunsMaxResults(len(learningRates)))
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/mlflow-go/mlflow/internal/servers"
 )
 
-// recordServers are those whose exchanges are kept in the repository.
-var recordServers = []string{"2.9.2", "3.17.2"}
+// recordServers are those whose exchanges are kept in the repository: one release of each generation.
+var recordServers = []string{"2.9.2", "2.17.2", "2.22.5", "3.1.4", "3.17.2", "3.18.0"}
 
 func record(ctx context.Context, args []string) error {
 	if err := parseFlags(flag.NewFlagSet("record", flag.ExitOnError), args); err != nil {
