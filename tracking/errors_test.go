@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -196,7 +197,7 @@ func TestCutOffAnswer(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	t.Parallel()
 	for header, want := range map[string]time.Duration{
-		"7": 7 * time.Second, "-1": 0, "soon": 0, "": 0, "99999999999999": 0,
+		"7": 7 * time.Second, "-1": 0, "soon": 0, "": 0, "99999999999999": math.MaxInt32 * time.Second,
 		time.Now().Add(time.Hour).UTC().Format(http.TimeFormat): time.Hour,
 	} {
 		client := dial(t, func(w http.ResponseWriter, r *http.Request) {
