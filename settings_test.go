@@ -503,6 +503,7 @@ func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
 
 func TestATokenSourceThatFailsEndsTheCall(t *testing.T) {
 	t.Parallel()
+	const secret = "s3cret"
 	dry := errors.New("the source is dry")
 	for name, tt := range map[string]struct {
 		token string
@@ -510,9 +511,9 @@ func TestATokenSourceThatFailsEndsTheCall(t *testing.T) {
 		want  string
 	}{
 		"an error":                {err: dry, want: "token source: the source is dry"},
-		"a token beside an error": {token: "s3cret", err: dry, want: "token source: the source is dry"},
+		"a token beside an error": {token: secret, err: dry, want: "token source: the source is dry"},
 		"no token":                {want: "token source: the token is empty"},
-		"a token of two lines":    {token: "s3cret\nX-Admin: 1", want: "token source: the token holds"},
+		"a token of two lines":    {token: secret + "\nX-Admin: 1", want: "token source: the token holds"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -526,7 +527,7 @@ func TestATokenSourceThatFailsEndsTheCall(t *testing.T) {
 			require.NoError(t, err)
 			_, err = client.Tracking().GetRun(t.Context(), "r")
 			require.ErrorContains(t, err, tt.want)
-			assert.NotContains(t, err.Error(), "s3cret")
+			assert.NotContains(t, err.Error(), secret)
 			if tt.err != nil {
 				require.ErrorIs(t, err, dry)
 			}
