@@ -24,8 +24,7 @@ type toxic struct {
 	Attributes map[string]int `json:"attributes"`
 }
 
-// faults make a toxic with attributes of their own kind. Times are in milliseconds. Answers can be held up for longer
-// than the client waits; requests cannot, as no client can guard against one that arrives after everything else.
+// faults make a toxic with attributes of their own kind. Times are in milliseconds.
 var faults = []func(*rand.Rand) toxic{
 	func(r *rand.Rand) toxic { // cut before the request arrives, or before the answer does
 		return toxic{"reset_peer", either(r), 1, map[string]int{"timeout": r.IntN(300)}}
@@ -46,10 +45,21 @@ var faults = []func(*rand.Rand) toxic{
 		return toxic{"bandwidth", either(r), 1, map[string]int{"rate": 1 + r.IntN(20)}}
 	},
 	func(r *rand.Rand) toxic {
-		return toxic{"latency", "downstream", 1, map[string]int{"latency": r.IntN(6000)}}
+		return toxic{"latency", "downstream", 1, map[string]int{"latency": r.IntN(3000)}}
 	},
 	func(r *rand.Rand) toxic {
 		return toxic{"latency", "upstream", 1, map[string]int{"latency": r.IntN(800)}}
+	},
+}
+
+// stalls make a toxic that outlasts the client's patience. Answers are late, or never come; requests never come, but
+// are not late: no client can guard against one that arrives after everything else.
+var stalls = []func(*rand.Rand) toxic{
+	func(r *rand.Rand) toxic {
+		return toxic{"timeout", either(r), 1, map[string]int{"timeout": 0}}
+	},
+	func(*rand.Rand) toxic {
+		return toxic{"latency", "downstream", 1, map[string]int{"latency": 2 * int(timeout.Milliseconds())}}
 	},
 }
 
@@ -75,17 +85,17 @@ func (l *line) trouble(ctx context.Context, r *rand.Rand) error {
 	for n := 0; ctx.Err() == nil; n++ {
 		wait(ctx, between(r, 50, 800))
 		var err error
-		switch {
-		case r.IntN(5) == 0:
+		switch r.IntN(8) {
+		case 0:
 			err = l.cut(ctx, between(r, 0, 1200))
+		case 1: // some connections exhaust the client's patience
+			t := stalls[r.IntN(len(stalls))](r)
+			t.Toxicity = 0.1 + 0.4*r.Float64()
+			err = l.poison(ctx, t, timeout+between(r, 200, 1500))
 		default:
 			t := faults[r.IntN(len(faults))](r)
 			t.Toxicity = 0.3 + 0.7*r.Float64()
-			duration := between(r, 200, 2000)
-			if r.IntN(4) == 0 { // long enough for the client to run out of patience, on some connections
-				t.Toxicity, duration = t.Toxicity/2, timeout+between(r, 200, 1500)
-			}
-			err = l.poison(ctx, t, duration)
+			err = l.poison(ctx, t, between(r, 200, 2000))
 		}
 		if err != nil {
 			return err
