@@ -67,6 +67,14 @@ func TestRefusedArguments(t *testing.T) {
 			_, err := c.CreateRun(ctx, "7", tracking.WithRunName(""))
 			return err
 		},
+		"CreateRun: the idempotency key is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateRun(ctx, "7", tracking.WithIdempotencyKey(""))
+			return err
+		},
+		"CreateRun: the idempotency key has both kinds of quotes, for which MLflow's filters have no escape": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateRun(ctx, "7", tracking.WithIdempotencyKey(`'"`))
+			return err
+		},
 		"GetRun: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.GetRun(ctx, "")
 			return err

@@ -100,6 +100,35 @@ func TestErrorAnswers(t *testing.T) {
 	}
 }
 
+// TestErrorCodes goes through the codes that MLflow defines; a code decides whatever the status says.
+func TestErrorCodes(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[tracking.ErrorCode]error{
+		tracking.ErrorCodeInternalError:          nil,
+		tracking.ErrorCodeTemporarilyUnavailable: tracking.ErrUnavailable,
+		tracking.ErrorCodeBadRequest:             nil,
+		tracking.ErrorCodeDeadlineExceeded:       tracking.ErrUnavailable,
+		tracking.ErrorCodeResourceExhausted:      tracking.ErrRateLimited,
+		tracking.ErrorCodeNotFound:               tracking.ErrNotFound,
+		tracking.ErrorCodeAlreadyExists:          tracking.ErrAlreadyExists,
+		tracking.ErrorCodeUnauthenticated:        tracking.ErrUnauthenticated,
+		tracking.ErrorCodeInvalidParameterValue:  tracking.ErrInvalidArgument,
+		tracking.ErrorCodeEndpointNotFound:       tracking.ErrUnsupported,
+		tracking.ErrorCodeMalformedRequest:       tracking.ErrInvalidArgument,
+		tracking.ErrorCodeInvalidState:           tracking.ErrInvalidArgument,
+		tracking.ErrorCodePermissionDenied:       tracking.ErrPermissionDenied,
+		tracking.ErrorCodeFeatureDisabled:        tracking.ErrUnsupported,
+		tracking.ErrorCodeCustomerUnauthorized:   tracking.ErrUnauthenticated,
+		tracking.ErrorCodeRequestLimitExceeded:   tracking.ErrRateLimited,
+		tracking.ErrorCodeResourceConflict:       nil,
+		tracking.ErrorCodeNotImplemented:         tracking.ErrUnsupported,
+		tracking.ErrorCodeResourceAlreadyExists:  tracking.ErrAlreadyExists,
+		tracking.ErrorCodeResourceDoesNotExist:   tracking.ErrNotFound,
+	} {
+		assertOnly(t, &tracking.Error{Op: "GetRun", StatusCode: http.StatusTeapot, Code: code, Attempts: 1}, want)
+	}
+}
+
 // TestSuccessWithoutPromise checks that a 2xx alone convinces nobody.
 func TestSuccessWithoutPromise(t *testing.T) {
 	t.Parallel()
