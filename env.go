@@ -223,10 +223,10 @@ func readCredentialsFile() (credentials, error) {
 			continue
 		}
 		end := strings.IndexAny(line, "=:")
-		if section != "mlflow" || end < 0 || strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
+		if section != "mlflow" || end < 0 {
 			continue
 		}
-		// Python's parser takes keys in any case, and a doubled % for one.
+		// Python's parser takes keys in any case, and a doubled % for one. The key of a comment is none of ours.
 		value := strings.ReplaceAll(strings.TrimSpace(line[end+1:]), "%%", "%")
 		switch strings.ToLower(strings.TrimSpace(line[:end])) {
 		case "mlflow_tracking_username":

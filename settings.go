@@ -194,7 +194,6 @@ func (s *settings) retryPolicy(env environment) (transport.RetryPolicy, error) {
 	case s.retry.MaxBackoff != 0 && s.retry.MinBackoff > s.retry.MaxBackoff:
 		return policy, refused("WithRetry: MinBackoff is more than MaxBackoff")
 	}
-	policy.MinBackoff = min(policy.MinBackoff, policy.MaxBackoff)
 	return policy, nil
 }
 
