@@ -438,8 +438,7 @@ func (w *world) dial(context.Context, string, string) (net.Conn, error) {
 			return nil, f.dial
 		case f.unread:
 			w.fault = nil
-			theirs.Close()
-			return ours, nil
+			return ours, theirs.Close()
 		case f.badCert:
 			// It stays as it is: the point is that nothing is tried again.
 			theirs = tls.Server(theirs, &tls.Config{Certificates: []tls.Certificate{selfSigned()}, MinVersion: tls.VersionTLS12})
@@ -488,8 +487,7 @@ func (c *worldConn) Write(b []byte) (int, error) {
 	case f.dead:
 		return 0, syscall.EPIPE
 	}
-	c.Conn.Close() // the bytes are on their way, and nobody reads them
-	return len(b), nil
+	return len(b), c.Conn.Close() // the bytes are on their way, and nobody reads them
 }
 
 func (c *worldConn) Close() error {
@@ -715,20 +713,20 @@ func onWorld(t *testing.T, route string, f *fault, test func(*testing.T, *world,
 func TestANaNThatDidLandIsASuccess(t *testing.T) {
 	t.Parallel()
 	const route = "POST /api/2.0/mlflow/runs/log-metric"
-	log := func(t *testing.T, client *tracking.Client) error {
+	logNaN := func(t *testing.T, client *tracking.Client) error {
 		return client.LogMetric(t.Context(), "r1", "loss", math.NaN())
 	}
 	for _, warm := range []bool{false, true} { // net/http sends it again, or we do
 		f := ranThenReset
 		f.warm = warm
 		onWorld(t, route, &f, func(t *testing.T, w *world, client *tracking.Client) {
-			require.NoError(t, log(t, client))
+			require.NoError(t, logNaN(t, client))
 			assert.Equal(t, 1, w.ran)
 		})
 	}
 	onWorld(t, route, nil, func(t *testing.T, w *world, client *tracking.Client) {
-		require.NoError(t, log(t, client))
-		require.ErrorContains(t, log(t, client), "UNIQUE constraint", "no answer was lost")
+		require.NoError(t, logNaN(t, client))
+		require.ErrorContains(t, logNaN(t, client), "UNIQUE constraint", "no answer was lost")
 	})
 }
 

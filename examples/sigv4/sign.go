@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
-	"maps"
 	"net/http"
 	"time"
 
@@ -26,15 +25,7 @@ func signer(credentials aws.CredentialsProvider, service, region string) func(co
 		if err != nil {
 			return err
 		}
-		// A header without values is a note to net/http, and not sent: it must not be signed.
-		signed := request.Clone(ctx)
-		maps.DeleteFunc(signed.Header, func(_ string, values []string) bool { return len(values) == 0 })
-		if err := signer.SignHTTP(ctx, found, signed, hash, service, region, time.Now()); err != nil {
-			return err
-		}
-		request.URL = signed.URL // its query in the signed order
-		maps.Copy(request.Header, signed.Header)
-		return nil
+		return signer.SignHTTP(ctx, found, request, hash, service, region, time.Now())
 	}
 }
 

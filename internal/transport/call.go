@@ -25,6 +25,7 @@ type Call struct {
 	// Interrupted is why the request was not sent again after the answer that is returned: the context's error.
 	Interrupted error
 
+	dbRefusals       int // how many answers were the database's no
 	ignoresWorkspace bool
 	authorization    string // the header of the last attempt
 	fresh            string // the header of the next one, if it is known already

@@ -113,7 +113,7 @@ func judgeFailure(err error) outcome {
 		return final
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return final
-	case errors.As(err, &certificate), errors.As(err, &notTLS):
+	case errors.As(err, &certificate), errors.As(err, &notTLS), errors.Is(err, http.ErrSchemeMismatch):
 		return final
 	case during("remote error"): // what crypto/tls calls an alert, such as that a client certificate is needed
 		return final
@@ -130,7 +130,7 @@ func (c *Client) again(ctx context.Context, call *Call, response *http.Response,
 		return 0, false
 	case means == maybe && !call.Repeatable && call.BeforeRepeat == nil:
 		return 0, false
-	case means == dbRefused && (!call.Repeatable || call.Attempts >= maxDBRefusals):
+	case means == dbRefused && (!call.Repeatable || call.dbRefusals >= maxDBRefusals):
 		return 0, false
 	}
 	wait := c.config.Retry.backoff(call.Attempts)
@@ -147,18 +147,18 @@ func (c *Client) again(ctx context.Context, call *Call, response *http.Response,
 	return wait, true
 }
 
-// noteReplays notes in the call when net/http sends a request again by itself, which it does on a connection that was
-// used before: the server may have run the request that ended it.
-func noteReplays(ctx context.Context, call *Call) context.Context {
+// noteReplays returns the request such that the call is told when net/http itself sends it again, on losing a connection
+// that was used before: the server may have run the request by then.
+func noteReplays(request *http.Request, call *Call) *http.Request {
 	var unanswered atomic.Bool
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	return request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
 		GotConn: func(httptrace.GotConnInfo) {
 			if unanswered.Swap(true) {
 				call.MayHaveRun = true
 			}
 		},
 		GotFirstResponseByte: func() { unanswered.Store(false) }, // of a redirect, perhaps
-	})
+	}))
 }
 
 // RetryAfter reads the header of that name, which holds seconds or a date; 0 stands for none.

@@ -141,6 +141,7 @@ func TestAnAttemptIsJudgedByWhatItMayHaveDone(t *testing.T) {
 		"success":                 {answer{status: 200, body: "{}"}, never},
 		"certificate not trusted": {answer{err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}, never},
 		"a server without TLS":    {answer{err: tls.RecordHeaderError{Msg: "not TLS"}}, never},
+		"a plain HTTP server":     {answer{err: http.ErrSchemeMismatch}, never},
 	} {
 		for _, repeatable := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, repeatable: %v", name, repeatable), func(t *testing.T) {
@@ -452,7 +453,8 @@ func TestATokenSourceThatHangsAfterARefusalEndsInTime(t *testing.T) {
 	t.Parallel()
 	asked := 0
 	config := transport.Config{Timeout: 5 * time.Second, Authorization: func(ctx context.Context) (string, error) {
-		if asked++; asked > 1 {
+		asked++
+		if asked > 1 {
 			<-ctx.Done()
 			return "", ctx.Err()
 		}
@@ -495,7 +497,8 @@ func TestARepeatByNetHTTPIsNoticed(t *testing.T) {
 			n := newNetwork(t, func(w http.ResponseWriter, r *http.Request) {
 				_, err := io.ReadAll(r.Body)
 				assert.NoError(t, err)
-				switch requests++; {
+				requests++
+				switch {
 				case requests == 2 && replayed:
 					panic(http.ErrAbortHandler)
 				case requests == 2:
@@ -543,7 +546,7 @@ func TestAnAlertIsFinal(t *testing.T) {
 					go func() {
 						assert.Error(t, server.HandshakeContext(t.Context()))
 						io.Copy(io.Discard, theirs)
-						theirs.Close()
+						assert.NoError(t, theirs.Close())
 					}()
 					return ours, nil
 				},

@@ -50,10 +50,11 @@ type Config struct {
 }
 
 // OwnHeaders are the headers, in canonical form, that no configuration may set: a request breaks without the right
-// ones, net/http decompresses only what it asked for itself, and takes an idempotency key for leave to repeat.
+// ones, net/http decompresses only what it asked for itself and takes an idempotency key for leave to repeat, and a
+// workspace must be asked for before it is named.
 var OwnHeaders = []string{
 	"Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Idempotency-Key", "Trailer",
-	"Transfer-Encoding", "X-Idempotency-Key",
+	"Transfer-Encoding", "X-Idempotency-Key", "X-Mlflow-Workspace",
 }
 
 // A Client sends requests as its Config says.
@@ -124,6 +125,9 @@ func (c *Client) Do(request *http.Request) (*http.Response, error) {
 			continue
 		}
 		means := judge(response, err)
+		if means == dbRefused {
+			call.dbRefusals++
+		}
 		var again bool
 		seen.wait, again = c.again(ctx, call, response, means)
 		c.log(request, call, seen, again)
@@ -160,7 +164,7 @@ func (c *Client) attempt(request *http.Request, call *Call) (*http.Response, err
 		return nil, reason(caller, ctx, err)
 	}
 	if call.Repeatable {
-		request = request.WithContext(noteReplays(request.Context(), call))
+		request = noteReplays(request, call)
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -185,10 +189,6 @@ func (c *Client) prepare(request *http.Request, call *Call) error {
 	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", c.config.UserAgent)
-	if call.Repeatable {
-		// Tells net/http, and no one else, that it may send the request again on finding a connection dead.
-		request.Header["Idempotency-Key"] = []string{}
-	}
 	if c.config.Workspace != "" && !call.ignoresWorkspace {
 		request.Header.Set("X-Mlflow-Workspace", c.config.Workspace)
 	}
@@ -204,10 +204,18 @@ func (c *Client) prepare(request *http.Request, call *Call) error {
 		request.Header[name] = values
 	}
 	call.keepSecrets(request, configured)
-	if c.config.Edit == nil {
-		return nil
+	if c.config.Edit != nil {
+		if err := c.config.Edit(request.Context(), request); err != nil {
+			return err
+		}
 	}
-	return c.config.Edit(request.Context(), request)
+	delete(request.Header, "Idempotency-Key")
+	if call.Repeatable {
+		// Tells net/http, and no one else, that it may send the request again on finding a connection dead. An editor that
+		// signs must not see it.
+		request.Header["Idempotency-Key"] = []string{}
+	}
+	return nil
 }
 
 // authorize sets the Authorization header.

@@ -95,8 +95,9 @@ func TestAServerIsAskedForWorkspacesOnceByAllTogether(t *testing.T) {
 		c := s.client(transport.RetryPolicy{})
 		var all sync.WaitGroup
 		for range 16 {
+			request := newRequest(t, http.MethodPost, "http://mlflow.test"+writePath, "{}")
 			all.Go(func() {
-				_, err := write(t.Context(), t, c, &transport.Call{})
+				_, err := c.Do(request)
 				assert.NoError(t, err)
 			})
 		}
@@ -138,8 +139,14 @@ func TestWithoutWorkspacesNothingIsWritten(t *testing.T) {
 func TestAnAnswerThatSaysNothingOfWorkspacesIsHandedOn(t *testing.T) {
 	t.Parallel()
 	for _, a := range []answer{
-		{status: 401, body: "who are you"}, {status: 403}, {status: 302}, {status: 500, body: `{"error_code": "INTERNAL_ERROR"}`},
-		{status: 503}, {status: 200, body: "<!doctype html>sign in"}, {status: 200}, {status: 204},
+		{status: 401, body: "who are you"},
+		{status: 403},
+		{status: 302},
+		{status: 500, body: `{"error_code": "INTERNAL_ERROR"}`},
+		{status: 503},
+		{status: 200, body: "<!doctype html>sign in"},
+		{status: 200},
+		{status: 204},
 	} {
 		s := &tenancy{info: func(question int) answer {
 			if question == 1 {
@@ -187,9 +194,9 @@ func TestAContextCanEndWhileAnotherAsksForWorkspaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &tenancy{info: func(int) answer { return answer{status: 200, body: workspacesOn, takes: time.Minute} }}
 		c := s.client(transport.RetryPolicy{})
-		asked := make(chan error)
+		asked, first := make(chan error), newRequest(t, http.MethodPost, "http://mlflow.test"+writePath, "{}")
 		go func() {
-			_, err := write(t.Context(), t, c, &transport.Call{})
+			_, err := c.Do(first)
 			asked <- err
 		}()
 		synctest.Wait()
