@@ -255,8 +255,9 @@ func TestLogBatchOfAnySize(t *testing.T) {
 		client := connect(t, s)
 		runID := newRun(t, s, client).RunID
 		metrics, params, tags := manyMetrics(count), manyParams(1000), manyTags(1000)
+		const keys = 25 // servers before 3.1.1 send a whole history at once, and gunicorn kills what takes 30 s
 		for i := range metrics {
-			metrics[i].Key = "loss"
+			metrics[i].Key = fmt.Sprint("loss-", i%keys)
 		}
 		require.NoError(t, client.LogBatch(t.Context(), runID, metrics, params, tags))
 
@@ -265,14 +266,14 @@ func TestLogBatchOfAnySize(t *testing.T) {
 		assert.ElementsMatch(t, params, run.Data.Params)
 		tags["mlflow.runName"] = "run"
 		assert.Equal(t, tags, run.Data.Tags)
-		last := metrics[len(metrics)-1]
-		last.Timestamp = last.Timestamp.UTC()
-		assert.Equal(t, []tracking.Metric{last}, run.Data.Metrics)
-
-		points := history(t, s, runID, "loss")
-		require.Len(t, points, len(metrics))
-		for i, point := range points {
-			require.Equal(t, historyPoint{Value: float64(i), Timestamp: int64(i), Step: int64(i)}, point)
+		require.Len(t, run.Data.Metrics, keys)
+		for key := range keys {
+			points := history(t, s, runID, fmt.Sprint("loss-", key))
+			require.Len(t, points, count/keys)
+			for i, point := range points {
+				n := int64(i*keys + key)
+				require.Equal(t, historyPoint{Value: float64(n), Timestamp: n, Step: n}, point)
+			}
 		}
 	})
 }
