@@ -7,7 +7,7 @@ import (
 )
 
 // CreateExperiment creates an experiment and returns its ID. A name can be used once: also a deleted experiment keeps
-// its own. Names hold up to 500 characters.
+// its own. Names hold up to 500 characters, on PostgreSQL 256.
 //
 // Errors: [ErrAlreadyExists] for a name in use; servers before MLflow 3.4 report [ErrorCodeBadRequest] instead when
 // an artifact location is given. [ErrInvalidArgument] for an empty name.

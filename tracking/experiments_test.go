@@ -125,6 +125,10 @@ func TestDeleteExperiment(t *testing.T) {
 		assert.Equal(t, tracking.LifecycleStageDeleted, got.LifecycleStage)
 
 		got, err = client.GetExperimentByName(t.Context(), s.Name("experiment"))
+		if freesNames(s) {
+			requireNotFound(t, err)
+			return
+		}
 		require.NoError(t, err)
 		assert.Equal(t, id, got.ID)
 		assert.Equal(t, tracking.LifecycleStageDeleted, got.LifecycleStage)
@@ -140,7 +144,11 @@ func TestDeletedExperimentRefuses(t *testing.T) {
 		requireNotFound(t, client.DeleteExperiment(t.Context(), id))
 
 		_, err := client.CreateExperiment(t.Context(), s.Name("experiment"))
-		requireRefused(t, err, 400, tracking.ErrorCodeResourceAlreadyExists, tracking.ErrAlreadyExists)
+		if freesNames(s) {
+			require.NoError(t, err)
+		} else {
+			requireRefused(t, err, 400, tracking.ErrorCodeResourceAlreadyExists, tracking.ErrAlreadyExists)
+		}
 
 		_, err = client.CreateRun(t.Context(), id, tracking.WithStartTime(s.Now()))
 		require.ErrorIs(t, err, tracking.ErrInvalidArgument)
@@ -158,6 +166,10 @@ func TestDeletedExperimentRefuses(t *testing.T) {
 		requireRefused(t, err, 500, tracking.ErrorCodeInvalidState, tracking.ErrInvalidArgument)
 	})
 }
+
+// freesNames tells whether the server forgets the name of a deleted experiment. The file store of 2.9.2 does, and that of
+// 2.22.5 does not.
+func freesNames(s *fixture.Session) bool { return s.Server.Store == "file" && s.Server.Before("2.22") }
 
 func TestDeleteExperimentMissing(t *testing.T) {
 	fixture.Run(t, func(t *testing.T, s *fixture.Session) {

@@ -57,6 +57,10 @@ func TestExperimentNameTooLong(t *testing.T) {
 		}
 		client, name := connect(t, s), s.Name("")+strings.Repeat("n", 500)
 		_, err := client.CreateExperiment(t.Context(), name[:500])
+		if s.Server.Store == "postgres" { // whose column holds 256
+			requireRefused(t, err, 400, tracking.ErrorCodeBadRequest, nil)
+			_, err = client.CreateExperiment(t.Context(), name[:256])
+		}
 		require.NoError(t, err)
 		_, err = client.CreateExperiment(t.Context(), name[:501])
 		requireInvalid(t, err)
@@ -120,7 +124,11 @@ func TestLongValuesAreCut(t *testing.T) {
 			client.LogBatch(t.Context(), runID, nil, nil, map[string]string{"tag in batch": tag}),
 		}
 		if s.Server.Before("2.11") {
-			for _, err := range errs {
+			for i, err := range errs {
+				if i == 1 && s.Server.Store == "file" { // looks at the tags of batches only
+					require.NoError(t, err)
+					return
+				}
 				requireInvalid(t, err)
 			}
 			assert.Empty(t, log.String(), "what is refused is not cut")

@@ -115,8 +115,8 @@ func assertSameMetric(t *testing.T, s *fixture.Session, want, got tracking.Metri
 		want.Value, got.Value = 0, 0
 	case math.IsInf(want.Value, 0) && s.Server.Store != "file":
 		want.Value = math.Copysign(math.MaxFloat64, want.Value)
-	case want.Value == 0 && s.Server.Store == "sqlite":
-		want.Value = 0 // SQLite has no negative zero
+	case want.Value == 0 && (s.Server.Store == "sqlite" || s.Server.Store == "postgres" && s.Server.Before("3")):
+		want.Value = 0 // SQLite has no negative zero, and psycopg2, the driver before psycopg 3, sends none
 	}
 	assert.Equal(t, math.Float64bits(want.Value), math.Float64bits(got.Value), "%s: %v, want %v", want.Key, got.Value, want.Value)
 	want.Value, got.Value = 0, 0
