@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -188,12 +189,17 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil || len(run.Data.Metrics) != 1 || strings.ContainsAny(value+timestamp+step, ",{}[]\\") {
 			return
 		}
+		if longExponent.MatchString(value + " " + timestamp + " " + step) {
+			return // takes math/big too long
+		}
 		metric := run.Data.Metrics[0]
 		assertReads(t, value, metric.Value)
 		assert.Zero(t, exactly(t, timestamp).Cmp(new(big.Rat).SetInt64(metric.Timestamp.UnixMilli())), timestamp)
 		assert.Zero(t, exactly(t, step).Cmp(new(big.Rat).SetInt64(metric.Step)), step)
 	})
 }
+
+var longExponent = regexp.MustCompile(`[eE][+-]?\d{4}`)
 
 // assertReads checks a float64 against the JSON that it was read from.
 func assertReads(t *testing.T, literal string, got float64) {
