@@ -103,10 +103,12 @@ func (k *idempotencyKey) get(op string) (string, error) {
 // call, is stored in the tag "mlflow_go.idempotency_key". Before a repeat the run with the key is searched for, and
 // returned if it is there; after a repeat that succeeded it is searched for again, because the lost request may just
 // have been slow, and of several runs with the key the one with the smallest ID is kept and the others are deleted.
+// Before each search a lost request is given 2 seconds to run.
 //
-// So one run is left, unless the lost request runs only after that second look, or the search reads from a replica
-// that lags behind. Search for the tag to make sure, or to find the run again after the program was restarted: a new
-// call of CreateRun does not look for the runs of earlier ones before its first request.
+// So one run is left, unless the lost request runs even later, or the search reads from a replica that lags behind. If
+// the last look fails, a warning is logged. A call that failed may have left a run, too. Search for the tag to make
+// sure, or to find the run again after the program was restarted: a new call of CreateRun does not look for the runs of
+// earlier ones before its first request.
 func WithIdempotencyKey(key string) CreateRunOption { return idempotencyKey(key) }
 
 type updateRunSettings struct {

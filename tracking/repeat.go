@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mlflow-go/mlflow/gen"
 	"github.com/mlflow-go/mlflow/internal/transport"
@@ -67,34 +68,55 @@ func isDuplicate(err error) bool {
 // idempotencyTag is the tag of a run that holds its idempotency key.
 const idempotencyTag = "mlflow_go.idempotency_key"
 
+// grace is how long a request whose answer was lost is given to show its effect: a busy server may have it in a queue.
+const grace = 2 * time.Second
+
 // createOnce creates a run that has an idempotency key. Before it asks again, after a request that may have run, it
-// looks whether there is a run with the key; and when asking again succeeded it looks once more, as the lost request
-// may have been slow. Of several runs it keeps the one with the smallest ID, as everyone else would who finds them.
+// looks whether there is a run with the key; and when several requests may have run it looks once more at the end, as
+// the lost ones may have been slow. Of several runs it keeps the one with the smallest ID, as everyone else would who
+// finds them.
 func (c *Client) createOnce(ctx context.Context, call *transport.Call, request gen.CreateRunRequest, key string) (*Run, error) {
 	var found *Run
-	call.BeforeRepeat = func(ctx context.Context) bool {
+	lost := 0
+	call.BeforeRepeat = func(ctx context.Context) error {
+		lost++
 		var err error
 		found, err = c.settle(ctx, request.ExperimentID, key)
-		return err == nil && found == nil
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil: // its text alone: the error is about the first request, and matches that one's sentinel
+			return errors.New("looking for the run: " + err.Error())
+		case found != nil:
+			return errors.New("the run is there")
+		}
+		return nil
 	}
-	created, err := send(ctx, call, c.api.CreateRun, request, createdRun)
-	switch {
-	case found != nil:
-		return found, nil
-	case err != nil || !call.MayHaveRun:
-		return created, err
+	run, err := send(ctx, call, c.api.CreateRun, request, createdRun)
+	mayHaveRun := lost + 1
+	if found != nil {
+		run, err, mayHaveRun = found, nil, lost
 	}
-	found, err = c.settle(ctx, request.ExperimentID, key)
-	if err != nil || found == nil { // a replica that lags behind finds nothing
+	if err != nil || mayHaveRun == 1 {
+		return run, err
+	}
+	kept, err := c.settle(ctx, request.ExperimentID, key)
+	if err != nil || kept == nil { // a replica that lags behind finds nothing
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "mlflow run may be there twice",
-			slog.String("operation", call.Operation), slog.String("run", created.Info.RunID))
-		return created, nil //nolint:nilerr // the run is there, which is what was asked for
+			slog.String("operation", call.Operation), slog.String("run", run.Info.RunID))
+		return run, nil //nolint:nilerr // the run is there, which is what was asked for
 	}
-	return found, nil
+	return kept, nil
 }
 
-// settle returns the run with an idempotency key, or nil. It deletes all but the one with the smallest ID.
+// settle waits for a lost request to show its effect, and returns the run with an idempotency key, or nil. It deletes
+// all such runs but the one with the smallest ID.
 func (c *Client) settle(ctx context.Context, experimentID, key string) (*Run, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(grace):
+	}
 	quote := "'"
 	if strings.Contains(key, quote) {
 		quote = `"`

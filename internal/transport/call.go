@@ -15,14 +15,15 @@ type Call struct {
 	// Repeatable tells that the server may run the request more than once.
 	Repeatable bool
 	// BeforeRepeat, if set, is asked before a request is sent again that the server may have run, and must not run twice.
-	// It returns false if the request need not be sent again.
-	BeforeRepeat func(context.Context) bool
+	// It returns an error if the request shall not be sent again.
+	BeforeRepeat func(context.Context) error
 
 	// Attempts counts how often a request was sent, or tried to be.
 	Attempts int
 	// MayHaveRun tells that the server may have run an attempt before the last one, whose answer was lost.
 	MayHaveRun bool
-	// Interrupted is why the request was not sent again after the answer that is returned: the context's error.
+	// Interrupted is why the request was not sent again after the answer that is returned: the context's error, or
+	// that of BeforeRepeat.
 	Interrupted error
 
 	dbRefusals       int // how many answers were the database's no

@@ -186,11 +186,11 @@ func sleep(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// interrupted is the error of a request whose context ended before it could be sent again.
-func interrupted(ended, last error) error {
+// interrupted is the error of a request that could not be sent again because of an obstacle.
+func interrupted(obstacle, last error) error {
 	var failed *url.Error
 	if errors.As(last, &failed) {
-		return &url.Error{Op: failed.Op, URL: failed.URL, Err: fmt.Errorf("%w, waiting to try again after: %w", ended, failed.Err)}
+		return &url.Error{Op: failed.Op, URL: failed.URL, Err: fmt.Errorf("%w, about to try again after: %w", obstacle, failed.Err)}
 	}
-	return ended
+	return obstacle
 }

@@ -376,36 +376,47 @@ func TestTheMarkOfWhatMayBeRepeatedIsNotSent(t *testing.T) {
 
 func TestBeforeRepeat(t *testing.T) {
 	t.Parallel()
+	no := errors.New("need not run")
 	for name, test := range map[string]struct {
-		answers []answer
-		goOn    bool
-		seen    int
-		asked   int
+		answers  []answer
+		obstacle error
+		seen     int
+		asked    int
 	}{
-		"surely not run":      {[]answer{{status: 429}, {err: refused()}, {status: 200}}, false, 3, 0},
-		"may have run":        {[]answer{{status: 503}, {status: 504}, {status: 200}}, true, 3, 2},
-		"need not run":        {[]answer{{status: 503}, {status: 200}}, false, 1, 1},
-		"the database's no":   {[]answer{{status: 400, body: database}, {status: 200}}, true, 1, 0},
-		"final":               {[]answer{{status: 404}}, true, 1, 0},
-		"success":             {[]answer{{status: 200}}, true, 1, 0},
-		"no attempt is left":  {[]answer{{status: 503}}, true, quick.MaxAttempts, quick.MaxAttempts - 1},
-		"reset, then limited": {[]answer{{err: io.EOF}, {status: 429}, {status: 200}}, true, 3, 1},
+		"surely not run":      {[]answer{{status: 429}, {err: refused()}, {status: 200}}, no, 3, 0},
+		"may have run":        {[]answer{{status: 503}, {status: 504}, {status: 200}}, nil, 3, 2},
+		"need not run":        {[]answer{{status: 503}, {status: 200}}, no, 1, 1},
+		"lost, need not run":  {[]answer{{err: io.EOF}, {status: 200}}, no, 1, 1},
+		"the database's no":   {[]answer{{status: 400, body: database}, {status: 200}}, nil, 1, 0},
+		"final":               {[]answer{{status: 404}}, nil, 1, 0},
+		"success":             {[]answer{{status: 200}}, nil, 1, 0},
+		"no attempt is left":  {[]answer{{status: 503}}, nil, quick.MaxAttempts, quick.MaxAttempts - 1},
+		"reset, then limited": {[]answer{{err: io.EOF}, {status: 429}, {status: 200}}, nil, 3, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			asked := 0
 			call := &transport.Call{}
-			call.BeforeRepeat = func(context.Context) bool {
+			call.BeforeRepeat = func(context.Context) error {
 				asked++
 				assert.True(t, call.MayHaveRun)
-				return test.goOn
+				return test.obstacle
 			}
 			attempt(t, transport.Config{Retry: quick}, call, test.answers, func(t *testing.T, s *script, response *http.Response, err error) {
-				require.NoError(t, err)
 				assert.Len(t, s.seen, test.seen)
 				assert.Equal(t, test.asked, asked)
-				assert.Equal(t, test.answers[min(test.seen, len(test.answers))-1].status, response.StatusCode)
 				assert.Equal(t, asked > 0, call.MayHaveRun)
+				last := test.answers[min(test.seen, len(test.answers))-1]
+				if last.err != nil { // both are told
+					require.ErrorIs(t, err, last.err)
+					require.ErrorIs(t, err, test.obstacle)
+					return
+				}
+				require.NoError(t, err)
+				assert.Equal(t, last.status, response.StatusCode)
+				if test.asked > 0 {
+					assert.Equal(t, test.obstacle, call.Interrupted)
+				}
 			})
 		})
 	}

@@ -134,18 +134,20 @@ func (c *Client) Do(request *http.Request) (*http.Response, error) {
 		if !again {
 			return response, err
 		}
-		if ended := sleep(ctx, seen.wait); ended != nil {
-			if response != nil {
-				call.Interrupted = ended
-				return response, nil
-			}
-			return nil, interrupted(ended, err)
-		}
-		if means == maybe {
+		obstacle := sleep(ctx, seen.wait)
+		if obstacle == nil && means == maybe {
 			call.MayHaveRun = true
-			if call.BeforeRepeat != nil && !call.BeforeRepeat(ctx) {
-				return response, err
+			if call.BeforeRepeat != nil {
+				obstacle = call.BeforeRepeat(ctx)
 			}
+		}
+		switch {
+		case obstacle == nil:
+		case response != nil:
+			call.Interrupted = obstacle
+			return response, nil
+		default:
+			return nil, interrupted(obstacle, err)
 		}
 	}
 }
