@@ -49,9 +49,9 @@ func TestAnswersAreReadInFullWithinTheBound(t *testing.T) {
 		fails              bool
 	}{
 		{name: "empty"},
-		{name: "shorter", answer: "123456789", want: "123456789"},
-		{name: "as long", answer: "1234567890", want: "1234567890"},
-		{name: "longer", answer: "12345678901", want: "1234567890", fails: true},
+		{name: "shorter", answer: "{23456789", want: "{23456789"},
+		{name: "as long", answer: "{234567890", want: "{234567890"},
+		{name: "longer", answer: "{2345678901", want: "{234567890", fails: true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -71,9 +71,19 @@ func TestAnswersAreReadInFullWithinTheBound(t *testing.T) {
 
 func TestAnEndlessAnswerEnds(t *testing.T) {
 	t.Parallel()
-	_, body, err := exchange(t, transport.Config{MaxBody: 100_000}, func(w http.ResponseWriter, _ *http.Request) { endless(w) })
+	_, body, err := exchange(t, transport.Config{MaxBody: 100_000}, func(w http.ResponseWriter, _ *http.Request) {
+		io.WriteString(w, "\r\n {")
+		endless(w)
+	})
 	require.ErrorContains(t, err, "larger than")
 	assert.Len(t, body, 100_000)
+}
+
+func TestOfWhatIsNoObjectTheBeginningIsRead(t *testing.T) {
+	t.Parallel()
+	_, body, err := exchange(t, transport.Config{}, func(w http.ResponseWriter, _ *http.Request) { endless(w) })
+	require.NoError(t, err, "who reads it will see what it is")
+	assert.Len(t, body, maxErrorBody)
 }
 
 func TestAnEndlessErrorIsReadUpTo64KiB(t *testing.T) {
@@ -124,7 +134,7 @@ func TestCompressedAnswersAreRead(t *testing.T) {
 
 func TestTheBoundHoldsAfterDecompression(t *testing.T) {
 	t.Parallel()
-	_, body, err := exchange(t, transport.Config{MaxBody: 5000}, compressed(t, strings.Repeat("0", 1<<20)))
+	_, body, err := exchange(t, transport.Config{MaxBody: 5000}, compressed(t, "{"+strings.Repeat("0", 1<<20)))
 	require.ErrorContains(t, err, "larger than")
 	assert.Len(t, body, 5000)
 }

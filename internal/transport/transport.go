@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -169,6 +170,10 @@ func (c *Client) attempt(request *http.Request, call *Call) (*http.Response, err
 		request = noteReplays(request, call)
 	}
 	response, err := c.http.Do(request)
+	if err == nil && response.StatusCode < 100 { // net/http lets it pass
+		err = fmt.Errorf("malformed HTTP status %d", response.StatusCode)
+		response.Body.Close()
+	}
 	if err != nil {
 		return nil, failure(caller, ctx, request, err)
 	}
