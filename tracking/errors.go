@@ -228,7 +228,7 @@ func noAnswer(call *transport.Call, err error) *Error {
 		e.StatusCode, e.Code, e.Message = noWorkspaces.StatusCode, ErrorCodeFeatureDisabled, noWorkspaces.Error()
 		return e
 	}
-	e.cause = transport.CleanError(err)
+	e.cause = call.CleanError(err)
 	return e
 }
 
@@ -237,9 +237,9 @@ func unexpected(call *transport.Call, response *http.Response, body []byte, caus
 	return &Error{
 		Op:         call.Operation,
 		StatusCode: response.StatusCode,
-		Message:    call.Redact(beginning(body)),
+		Message:    beginning(call, body),
 		Attempts:   max(1, call.Attempts),
-		cause:      cause,
+		cause:      call.CleanError(cause),
 	}
 }
 
@@ -254,11 +254,11 @@ func refused(call *transport.Call, response *http.Response, body []byte) *Error 
 	}
 	code, message, ok := wire.ParseError(body)
 	if !ok {
-		message = beginning(body)
+		message = beginning(call, body)
 	}
-	e.Code, e.Message = ErrorCode(code), call.Redact(message)
+	e.Code, e.Message = ErrorCode(call.Redact(string(code))), call.Redact(message)
 	if location := response.Header.Get("Location"); location != "" && response.StatusCode < 400 {
-		e.Message = "the server redirects to " + transport.CleanURL(location)
+		e.Message = "the server redirects to " + call.Redact(transport.CleanURL(location))
 	}
 	return e
 }
@@ -285,10 +285,10 @@ func reportsError(body []byte) bool {
 }
 
 // beginning returns the start of an answer that is not MLflow's JSON, for a person to recognize.
-func beginning(body []byte) string {
-	const enough = 256
-	text := strings.ToValidUTF8(string(body[:min(len(body), enough+utf8.UTFMax)]), "\uFFFD")
-	return truncate(text, enough)
+func beginning(call *transport.Call, body []byte) string {
+	const enough, longSecret = 256, 64 << 10
+	text := strings.ToValidUTF8(string(body[:min(len(body), enough+longSecret)]), "\uFFFD")
+	return truncate(call.Redact(text), enough) // in this order, or a part of a secret could be left at the end
 }
 
 // oneLine returns text on one line, within bounds, and without what a terminal would obey.

@@ -29,6 +29,7 @@ var sentinels = []error{
 // assertOnly checks that err matches one sentinel and no other; nil stands for none.
 func assertOnly(t *testing.T, err, sentinel error) {
 	t.Helper()
+	searchError(err)
 	for _, each := range sentinels {
 		assert.Equal(t, each == sentinel, errors.Is(err, each), "errors.Is(%q, %q)", err, each)
 	}

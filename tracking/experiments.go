@@ -31,7 +31,7 @@ func (c *Client) CreateExperiment(ctx context.Context, name string, opts ...Crea
 
 // GetExperiment returns the experiment with the given ID, also if it is deleted.
 //
-// Errors: [ErrNotFound]. For an ID that is no number, MLflow 3.9 and later report [ErrInvalidArgument], and 3.3 to 3.8
+// Errors: [ErrNotFound]. For an ID that is no number, MLflow 3.9 and later report [ErrInvalidArgument], and 3.2 to 3.8
 // an [ErrorCodeInternalError].
 //
 // GET /api/2.0/mlflow/experiments/get

@@ -215,6 +215,7 @@ func outcome(err error) string {
 	if err == nil {
 		return "ok"
 	}
+	searchError(err)
 	var names []string
 	for name, sentinel := range map[string]error{
 		"ErrNotFound": tracking.ErrNotFound, "ErrAlreadyExists": tracking.ErrAlreadyExists,
@@ -383,14 +384,12 @@ func newWorld(t *testing.T, route string) *world {
 // client returns a client with the default policy on repeats.
 func (w *world) client(t *testing.T, opts ...mlflow.Option) *tracking.Client {
 	t.Helper()
-	client, err := mlflow.NewClient(append([]mlflow.Option{
+	return newClient(t, append([]mlflow.Option{
 		mlflow.WithTrackingURI("http://example.com"),
 		mlflow.WithHTTPClient(&http.Client{Transport: inWorld{w}}),
 		mlflow.WithTimeout(attemptLimit),
 		mlflow.WithRetry(mlflow.RetryPolicy{}),
 	}, opts...)...)
-	require.NoError(t, err)
-	return client.Tracking()
 }
 
 // inWorld sends by https while a certificate is at fault.

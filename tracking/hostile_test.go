@@ -43,13 +43,9 @@ func raw(t *testing.T, answer func() []byte, opts ...mlflow.Option) *tracking.Cl
 	}
 	transport := &http.Transport{DialContext: dial}
 	t.Cleanup(transport.CloseIdleConnections)
-	client, err := mlflow.NewClient(append([]mlflow.Option{
-		mlflow.WithTrackingURI("http://example.com"),
-		mlflow.WithHTTPClient(&http.Client{Transport: transport}),
-		mlflow.WithRetry(mlflow.RetryPolicy{MaxAttempts: 1}),
+	return newClient(t, append([]mlflow.Option{
+		mlflow.WithTrackingURI("http://example.com"), mlflow.WithHTTPClient(&http.Client{Transport: transport}),
 	}, opts...)...)
-	require.NoError(t, err)
-	return client.Tracking()
 }
 
 // framings are the ways in which HTTP tells where an answer ends.

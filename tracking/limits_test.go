@@ -38,7 +38,7 @@ func TestExperimentIDThatIsNoNumber(t *testing.T) {
 	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
 		_, err := connect(t, s).GetExperiment(t.Context(), "iris")
 		switch postgres := s.Server.Store == "postgres"; {
-		case s.Server.Store == "file", s.Server.Before("3.3") && !postgres:
+		case s.Server.Store == "file", s.Server.Before("3.2") && !postgres:
 			requireNotFound(t, err)
 		case s.Server.Before("3.9") && postgres:
 			requireRefused(t, err, 400, tracking.ErrorCodeBadRequest, nil)

@@ -60,11 +60,9 @@ func connect(t *testing.T, s *fixture.Session, opts ...mlflow.Option) *tracking.
 	if why := fastTrackML[scenario]; why != "" && s.Server.FastTrackML() {
 		t.Skip("FastTrackML " + why)
 	}
-	client, err := mlflow.NewClient(append([]mlflow.Option{
-		mlflow.WithTrackingURI(s.URI), mlflow.WithHTTPClient(s.HTTPClient()), mlflow.WithRetry(mlflow.RetryPolicy{MaxAttempts: 1}),
+	return newClient(t, append([]mlflow.Option{
+		mlflow.WithTrackingURI(s.URI), mlflow.WithHTTPClient(s.HTTPClient()),
 	}, opts...)...)
-	require.NoError(t, err)
-	return client.Tracking()
 }
 
 // newExperiment creates an experiment of the scenario's own.
@@ -91,6 +89,7 @@ func newRunIn(t *testing.T, s *fixture.Session, client *tracking.Client, experim
 // requireRefused checks that a server refused a call, with the given status and code, which sentinel matches.
 func requireRefused(t *testing.T, err error, status int, code tracking.ErrorCode, sentinel error) {
 	t.Helper()
+	searchError(err)
 	var refusal *tracking.Error
 	require.ErrorAs(t, err, &refusal)
 	assert.Equal(t, status, refusal.StatusCode, "status of %v", err)

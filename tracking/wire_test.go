@@ -32,11 +32,7 @@ func dial(t *testing.T, handler http.HandlerFunc, opts ...mlflow.Option) *tracki
 	}
 	server := httptest.NewServer(http.StripPrefix("/behind/proxy", handler))
 	t.Cleanup(server.Close)
-	client, err := mlflow.NewClient(append([]mlflow.Option{
-		mlflow.WithTrackingURI(server.URL + "/behind/proxy"), mlflow.WithRetry(mlflow.RetryPolicy{MaxAttempts: 1}),
-	}, opts...)...)
-	require.NoError(t, err)
-	return client.Tracking()
+	return newClient(t, append([]mlflow.Option{mlflow.WithTrackingURI(server.URL + "/behind/proxy")}, opts...)...)
 }
 
 // answering returns a handler that gives one answer, whatever it is asked.

@@ -1,9 +1,14 @@
 package transport
 
 import (
+	"cmp"
 	"context"
-	"encoding/base64"
+	"errors"
+	"html"
 	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -28,9 +33,9 @@ type Call struct {
 
 	dbRefusals       int // how many answers were the database's no
 	ignoresWorkspace bool
-	authorization    string // the header of the last attempt
-	fresh            string // the header of the next one, if it is known already
-	secrets          []string
+	authorization    string      // the header of the last attempt
+	fresh            string      // the header of the next one, if it is known already
+	sent             http.Header // those of the last attempt
 }
 
 type callKey struct{}
@@ -49,33 +54,66 @@ func callFrom(ctx context.Context) *Call {
 
 // Redact returns text without the secrets that were sent, which a server or a proxy may echo.
 func (c *Call) Redact(text string) string {
-	for _, secret := range c.secrets {
+	for _, secret := range c.secrets() {
 		text = strings.ReplaceAll(text, secret, "[redacted]")
 	}
 	return text
 }
 
-// keepSecrets notes what a request carries that nobody else may see. Short values are left out: they would blank out
-// parts of ordinary words.
-func (c *Call) keepSecrets(request *http.Request, configured http.Header) {
+// CleanError is CleanError, and redacts the secrets that were sent: the text of an error of net/http's may quote the
+// server.
+func (c *Call) CleanError(err error) error {
+	err = CleanError(err)
+	if text := err.Error(); c.Redact(text) == text {
+		return err
+	}
+	var failed *url.Error
+	if !errors.As(err, &failed) {
+		return &redactedError{c.Redact(err.Error()), err}
+	}
+	cause := &redactedError{c.Redact(failed.Err.Error()), failed.Err}
+	return &url.Error{Op: failed.Op, URL: c.Redact(failed.URL), Err: cause}
+}
+
+// A redactedError is an error with another text. It does not unwrap to the one that has the secrets.
+type redactedError struct {
+	text string
+	err  error
+}
+
+func (e *redactedError) Error() string        { return e.text }
+func (e *redactedError) Is(target error) bool { return errors.Is(e.err, target) }
+func (e *redactedError) Timeout() bool        { return isTimeout(e.err) }
+
+// secrets returns what the last request carried that nobody else may see, as it is and as it looks when it is quoted.
+// Short values are left out: they would blank out parts of ordinary words.
+func (c *Call) secrets() []string {
 	const short = 4
+	var all []string
 	keep := func(secret string) {
 		if len(secret) > short {
-			c.secrets = append(c.secrets, secret)
+			all = append(all, secret, strings.Trim(strconv.Quote(secret), `"`), url.QueryEscape(secret), html.EscapeString(secret))
 		}
 	}
-	c.secrets = c.secrets[:0]
-	if username, password, ok := request.BasicAuth(); ok {
+	sent := http.Request{Header: c.sent}
+	if username, password, ok := sent.BasicAuth(); ok {
 		keep(username + ":" + password)
 		keep(password)
-		keep(base64.StdEncoding.EncodeToString([]byte(username + ":" + password)))
-	} else {
-		_, token, _ := strings.Cut(request.Header.Get("Authorization"), " ")
-		keep(token)
 	}
-	for _, values := range configured {
+	_, credentials, _ := strings.Cut(c.sent.Get("Authorization"), " ")
+	keep(credentials)
+	for name, values := range c.sent {
+		switch name {
+		case "Accept", "Content-Type", "User-Agent", "X-Mlflow-Workspace":
+			continue
+		}
 		for _, value := range values {
 			keep(value)
 		}
 	}
+	slices.SortFunc(all, func(a, b string) int {
+		// A secret that another one holds goes after it, or the rest of the other one would be left.
+		return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b))
+	})
+	return slices.Compact(all)
 }

@@ -202,19 +202,19 @@ func (c *Client) prepare(request *http.Request, call *Call) error {
 	if err := c.authorize(request, call); err != nil {
 		return err
 	}
-	configured := c.config.Header()
-	for name, values := range configured {
+	for name, values := range c.config.Header() {
 		if name == "Host" { // net/http takes it from here, and ignores the header of that name
 			request.Host = values[0]
 			continue
 		}
 		request.Header[name] = values
 	}
-	call.keepSecrets(request, configured)
+	call.sent = request.Header
 	if c.config.Edit != nil {
 		if err := c.config.Edit(request.Context(), request); err != nil {
 			return err
 		}
+		call.sent = request.Header // in case it was replaced
 	}
 	delete(request.Header, "Idempotency-Key")
 	if call.Repeatable {

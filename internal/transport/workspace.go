@@ -54,7 +54,7 @@ func (c *Client) askForWorkspaces(ctx context.Context, call *Call) (*http.Respon
 		return nil, err
 	}
 	response, err := c.Do(request)
-	call.Attempts, call.Interrupted, call.secrets = question.Attempts, question.Interrupted, question.secrets
+	call.Attempts, call.Interrupted, call.sent = question.Attempts, question.Interrupted, question.sent
 	if err != nil {
 		return nil, err
 	}
