@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"path"
 	"regexp"
 	"strings"
 )
@@ -84,7 +83,7 @@ func column(tests []*test, server string) Column {
 		top, sub, _ := strings.Cut(t.name, "/")
 		if sub == server {
 			c.Scenarios = append(c.Scenarios, Scenario{
-				Name:    path.Base(t.pkg) + "." + top,
+				Name:    top,
 				Outcome: t.outcome,
 				Skipped: skipped(tests, t),
 			})

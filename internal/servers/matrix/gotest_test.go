@@ -17,7 +17,7 @@ func TestRead(t *testing.T) {
 		want   Column
 	}{
 		{
-			name: "outcomes in the order of the source",
+			name: "outcomes",
 			output: `
 				{"Action":"start","Package":"x/tracking"}
 				{"Action":"run","Package":"x/tracking","Test":"TestB"}
@@ -34,8 +34,8 @@ func TestRead(t *testing.T) {
 				{"Action":"pass","Package":"x/tracking","Test":"TestB"}
 				{"Action":"pass","Package":"x/tracking"}`,
 			want: Column{Scenarios: []Scenario{
-				{Name: "tracking.TestB", Outcome: OK},
-				{Name: "tracking.TestA", Outcome: Skip, Skipped: []string{"needs 4.0"}},
+				{Name: "TestB", Outcome: OK},
+				{Name: "TestA", Outcome: Skip, Skipped: []string{"needs 4.0"}},
 			}},
 		},
 		{
@@ -52,7 +52,7 @@ func TestRead(t *testing.T) {
 				{"Action":"output","Package":"x","Test":"TestA/3.17.2/part","Output":"    a_test.go:1: too new\n"}
 				{"Action":"skip","Package":"x","Test":"TestA/3.17.2/part"}
 				{"Action":"pass","Package":"x","Test":"TestA/3.17.2"}`,
-			want: Column{Scenarios: []Scenario{{Name: "x.TestA", Outcome: OK, Skipped: []string{"too new"}}}},
+			want: Column{Scenarios: []Scenario{{Name: "TestA", Outcome: OK, Skipped: []string{"too new"}}}},
 		},
 		{
 			name: "a failure has the output of the whole test, and the package does not repeat it",
@@ -64,7 +64,7 @@ func TestRead(t *testing.T) {
 				{"Action":"output","Package":"x","Output":"FAIL\n"}
 				{"Action":"fail","Package":"x"}`,
 			want: Column{
-				Scenarios: []Scenario{{Name: "x.TestA", Outcome: Fail}},
+				Scenarios: []Scenario{{Name: "TestA", Outcome: Fail}},
 				Failures:  []Failure{{Test: "x.TestA", Output: "=== RUN   TestA\n    a_test.go:1: bad\n"}},
 			},
 		},
@@ -78,7 +78,7 @@ func TestRead(t *testing.T) {
 				{"Action":"output","Package":"x","Output":"FAIL\tx\t0.01s\n"}
 				{"Action":"fail","Package":"x"}`,
 			want: Column{
-				Scenarios: []Scenario{{Name: "x.TestA", Outcome: Fail}},
+				Scenarios: []Scenario{{Name: "TestA", Outcome: Fail}},
 				Failures:  []Failure{{Test: "x.TestA", Output: "panic: oh\n"}},
 			},
 		},
@@ -96,7 +96,7 @@ func TestRead(t *testing.T) {
 		{
 			name:   "lines that are not events",
 			output: "warning: printed by a test's own process\n" + `{"Action":"pass","Package":"` + module + `","Test":"TestA/3.17.2"}`,
-			want:   Column{Scenarios: []Scenario{{Name: "mlflow.TestA", Outcome: OK}}},
+			want:   Column{Scenarios: []Scenario{{Name: "TestA", Outcome: OK}}},
 		},
 	}
 	for _, test := range tests {

@@ -27,7 +27,7 @@ const (
 // A Column is what one server's run brought.
 type Column struct {
 	Server    string
-	Scenarios []Scenario // in the order of the source
+	Scenarios []Scenario
 	Failures  []Failure  // of scenarios, other tests, and packages
 	Err       string     // why there are no outcomes, or not all
 
@@ -36,7 +36,7 @@ type Column struct {
 
 // A Scenario is one cell of the table.
 type Scenario struct {
-	Name    string // with its package: tracking.TestCreateRun
+	Name    string // that of the test
 	Outcome Outcome
 	Skipped []string // why it, or parts of it, were skipped
 }
@@ -104,22 +104,16 @@ func newTable(columns []Column, merge bool) table {
 	return t
 }
 
-// scenarios returns the names in all columns: those of the first in its order,
-// and each that only a later one has behind its neighbor there.
+// scenarios returns the names in all columns.
 func scenarios(columns []Column) []string {
 	var names []string
 	for _, c := range columns {
-		next := 0
 		for _, s := range c.Scenarios {
-			if i := slices.Index(names, s.Name); i >= 0 {
-				next = i + 1
-				continue
-			}
-			names = slices.Insert(names, next, s.Name)
-			next++
+			names = append(names, s.Name)
 		}
 	}
-	return names
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 func (t *table) cell(c Column, name string) string {
@@ -186,6 +180,9 @@ func Markdown(w io.Writer, columns []Column, merge bool) error {
 	t := newTable(columns, merge)
 	var text strings.Builder
 	for i, row := range t.rows {
+		if i > 0 {
+			row[0] = "`" + row[0] + "`"
+		}
 		text.WriteString("| " + strings.Join(row, " | ") + " |\n")
 		if i == 0 {
 			text.WriteString(strings.Repeat("|---", len(row)) + "|\n")
