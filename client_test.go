@@ -16,11 +16,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/internal/leak"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
 // TestMain keeps the settings of the machine away from the tests: MLflow's variables, and the credentials file in the
-// home folder.
+// home folder. It fails if a goroutine is left behind.
 func TestMain(m *testing.M) {
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
@@ -39,7 +40,7 @@ func TestMain(m *testing.M) {
 	must(err)
 	must(os.Setenv("HOME", home))
 	must(os.Setenv("USERPROFILE", home))
-	code := m.Run()
+	code := leak.Main(m)
 	must(os.RemoveAll(home))
 	os.Exit(code)
 }

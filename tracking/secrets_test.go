@@ -11,18 +11,17 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/internal/leak"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -104,31 +103,12 @@ func unwrapOne(err error) error {
 
 // TestMain fails if a secret was found, or a goroutine is left behind.
 func TestMain(m *testing.M) {
-	code := m.Run()
-	for _, leak := range leaks.found {
-		fmt.Println("A secret leaked:", leak)
-		code = 1
-	}
-	if left := goroutinesLeft(); left != "" && code == 0 {
-		fmt.Printf("Goroutines were left behind:\n%s\n", left)
+	code := leak.Main(m)
+	for _, found := range leaks.found {
+		fmt.Println("A secret leaked:", found)
 		code = 1
 	}
 	os.Exit(code)
-}
-
-// goroutinesLeft returns the stacks of goroutines that have to do with connections, once they had time to end.
-func goroutinesLeft() string {
-	var left []string
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		left = slices.DeleteFunc(strings.Split(string(stacks), "\n\n"), func(stack string) bool {
-			return !strings.Contains(stack, "net/http") && !strings.Contains(stack, "mlflow-go/mlflow/internal/transport")
-		})
-		if len(left) == 0 || time.Now().After(end) {
-			return strings.Join(left, "\n\n")
-		}
-	}
 }
 
 // TestNoSecretIsSentBack has a server, or a proxy, send back what it was sent, wherever it can.

@@ -28,8 +28,8 @@ const (
 type Column struct {
 	Server    string
 	Scenarios []Scenario
-	Failures  []Failure  // of scenarios, other tests, and packages
-	Err       string     // why there are no outcomes, or not all
+	Failures  []Failure // of scenarios, other tests, and packages
+	Err       string    // why there are no outcomes, or not all
 
 	Install, Start, Tests time.Duration
 }
