@@ -43,7 +43,7 @@ func dripError(w http.ResponseWriter, r *http.Request) {
 	drip(w, r)
 }
 
-var slowServers = map[string]http.HandlerFunc{"no answer": hang, "slow answer": drip, "slow error": dripError}
+var slowServers = map[string]http.HandlerFunc{"no answer": hang, "slow answer": drip}
 
 // requireTimeout checks that an error reports a time limit, but not one of the caller's context.
 func requireTimeout(t *testing.T, err error) {
@@ -77,6 +77,30 @@ func TestAnAttemptEndsAtItsTimeLimit(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestAnErrorWhoseTextIsSlowIsOneNevertheless(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, dripError)
+		c := transport.New(transport.Config{HTTPClient: client(n.transport(t)), Timeout: 5 * time.Second})
+		start := time.Now()
+		response, err := c.Do(newRequest(t, http.MethodGet, slowURI, ""))
+		require.NoError(t, err)
+		assert.Equal(t, 5*time.Second, time.Since(start))
+		assert.Equal(t, 500, response.StatusCode)
+		body, _ := transport.ReadBody(response)
+		assert.NotEmpty(t, body)
+
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		_, err = c.Do(newRequestWithContext(ctx, t, http.MethodGet, slowURI, ""))
+		require.ErrorIs(t, err, context.DeadlineExceeded, "it is the caller who gives up")
+
+		synctest.Wait()
+		_, open := n.connections()
+		assert.Zero(t, open, "connections open")
+	})
 }
 
 func TestTheTimeLimitHoldsForFindingCredentialsToo(t *testing.T) {

@@ -178,7 +178,8 @@ func (c *Client) attempt(request *http.Request, call *Call) (*http.Response, err
 		return nil, failure(caller, ctx, request, err)
 	}
 	body := buffer(response, c.config.MaxBody)
-	if body.err != nil && (ctx.Err() != nil || isTimeout(body.err)) {
+	late := body.err != nil && (ctx.Err() != nil || isTimeout(body.err))
+	if late && (caller.Err() != nil || response.StatusCode < 300) { // else the status says enough
 		return nil, failure(caller, ctx, request, body.err)
 	}
 	response.Body = body
