@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,8 +55,8 @@ func WithTokenSource(source func(context.Context) (string, error)) Option {
 func WithHeaders(headers map[string]string) Option {
 	headers = maps.Clone(headers)
 	return func(s *settings) {
-		for name, value := range headers {
-			s.headers[http.CanonicalHeaderKey(name)] = value
+		for _, name := range slices.Sorted(maps.Keys(headers)) { // the same one of two spellings wins each time
+			s.headers[http.CanonicalHeaderKey(name)] = headers[name]
 		}
 	}
 }

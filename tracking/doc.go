@@ -58,5 +58,6 @@
 //		...
 //	}
 //
-// The text of an error is one line and bounded, and holds no credentials.
+// The text of an error is one line and bounded, and holds no credentials, nor any header that was configured: where the
+// server quotes one, it says "[redacted]".
 package tracking
