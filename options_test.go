@@ -136,6 +136,7 @@ func TestHeadersThatCannotBeSetAreRefused(t *testing.T) {
 	for _, tt := range []struct{ name, value, want string }{
 		{"", "s3cret", "not the name of a header"},
 		{"X Team", "s3cret", "not the name of a header"},
+		{"Bearer s3cret", "Authorization", "not the name of a header"},
 		{"X-Team:", "s3cret", "not the name of a header"},
 		{"X-Team\n", "s3cret", "not the name of a header"},
 		{"X-Téam", "s3cret", "not the name of a header"},

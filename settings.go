@@ -211,8 +211,8 @@ func (s *settings) check() error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(s.headers)) {
 		switch {
-		case !validHeaderName(name):
-			errs = append(errs, refused("WithHeaders: %q is not the name of a header", name))
+		case !validHeaderName(name): // which it does not quote: it may be a value in the wrong place
+			errs = append(errs, refused("WithHeaders: a key is not the name of a header, which has letters, digits and hyphens"))
 		case !validHeaderValue(s.headers[name]):
 			errs = append(errs, refused("WithHeaders: the value of %s %s", name, notInHeader))
 		case slices.Contains(transport.OwnHeaders, name):
