@@ -237,7 +237,7 @@ func TestAllThatIsWrongIsReportedAtOnce(t *testing.T) {
 	}
 	assert.Len(t, reasons, 7, text.String())
 	for _, about := range []string{
-		"WithTrackingURI", "token", `"no name"`, "X-Value", "Content-Length", "WithUserAgent", "WithTimeout",
+		"WithTrackingURI", "token", "not the name of a header", "X-Value", "Content-Length", "WithUserAgent", "WithTimeout",
 	} {
 		assert.Contains(t, text.String(), about)
 	}
