@@ -72,7 +72,10 @@ func judge(response *http.Response, err error) outcome {
 		return judgeFailure(err)
 	}
 	body, readErr := ReadBody(response)
-	code, _, _ := wire.ParseError(body)
+	var code wire.ErrorCode
+	if response.StatusCode >= 400 { // an answer of success can be long
+		code, _, _ = wire.ParseError(body)
+	}
 	switch response.StatusCode {
 	case http.StatusTooManyRequests:
 		return notRun
