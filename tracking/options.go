@@ -106,7 +106,7 @@ func (k *idempotencyKey) get(op string) (string, error) {
 // Before each search a lost request is given 2 seconds to run.
 //
 // So one run is left, unless the lost request runs even later, or the search reads from a replica that lags behind. If
-// the last look fails, a warning is logged. A call that failed may have left a run, too. Search for the tag to make
+// the last look fails, a warning is logged. A call that failed may have left runs, too. Search for the tag to make
 // sure, or to find the run again after the program was restarted: a new call of CreateRun does not look for the runs of
 // earlier ones before its first request.
 func WithIdempotencyKey(key string) CreateRunOption { return idempotencyKey(key) }
