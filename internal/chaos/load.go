@@ -15,10 +15,13 @@ import (
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// checkLoad checks what a server is sensitive to, with no proxy between.
+// checkLoad checks what a server is sensitive to, with no toxiproxy between.
 func checkLoad(ctx context.Context, server *servers.Server) error {
 	if err := crowd(ctx, server); err != nil {
 		return fmt.Errorf("64 goroutines at once: %w", err)
+	}
+	if err := lateCreates(ctx, server); err != nil {
+		return err
 	}
 	failed := make(chan error, 2)
 	go func() { failed <- aroundKeepAlive(ctx, server, "default client") }()
@@ -43,16 +46,7 @@ func crowd(ctx context.Context, server *servers.Server) error {
 	var working sync.WaitGroup
 	for i := range 64 {
 		working.Go(func() {
-			var run *tracking.Run
-			c.ledger.call(func() (err error) {
-				run, err = c.client.CreateRun(ctx, c.experimentID, tracking.WithIdempotencyKey(strconv.Itoa(i)))
-				return err
-			}, func(fate fate, _ error) {
-				c.ledger.creates[strconv.Itoa(i)] = create{}
-				if fate == stored {
-					c.ledger.creates[strconv.Itoa(i)] = create{run.Info.RunID}
-				}
-			})
+			run := c.create(ctx, strconv.Itoa(i))
 			if run == nil {
 				return
 			}
@@ -74,6 +68,21 @@ func crowd(ctx context.Context, server *servers.Server) error {
 		return fmt.Errorf("a call took %v", c.ledger.slowest)
 	}
 	return nil
+}
+
+// create creates a run with a key, and returns nil if that failed.
+func (c *crew) create(ctx context.Context, key string, options ...tracking.CreateRunOption) (run *tracking.Run) {
+	options = append(options, tracking.WithIdempotencyKey(key))
+	c.ledger.call(func() (err error) {
+		run, err = c.client.CreateRun(ctx, c.experimentID, options...)
+		return err
+	}, func(fate fate, _ error) {
+		c.ledger.creates[key] = create{}
+		if fate == stored {
+			c.ledger.creates[key] = create{run.Info.RunID}
+		}
+	})
+	return run
 }
 
 const (
@@ -113,8 +122,9 @@ func aroundKeepAlive(ctx context.Context, server *servers.Server, name string, o
 // newCrew returns a crew with a client of the default settings and an experiment of its own.
 func newCrew(ctx context.Context, server *servers.Server, name string, options ...mlflow.Option) (*crew, error) {
 	repeats := newCounter()
-	client, err := mlflow.NewClient(append(options,
-		mlflow.WithTrackingURI(server.URI), mlflow.WithLogger(slog.New(repeats)))...)
+	client, err := mlflow.NewClient(append([]mlflow.Option{
+		mlflow.WithTrackingURI(server.URI), mlflow.WithLogger(slog.New(repeats)),
+	}, options...)...)
 	if err != nil {
 		return nil, err
 	}

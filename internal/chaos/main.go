@@ -5,8 +5,8 @@
 //
 //	go run . [-seed N] [-count N] [-limit 4m] [-load]
 //
-// -count goes on with the seeds that follow. -load first checks, without a proxy, that 64 goroutines at once neither
-// stall the server nor fail, and that requests around its keep-alive limit are not lost.
+// -count goes on with the seeds that follow. -load first checks that 64 goroutines at once neither stall the server nor
+// fail, that a lost CreateRun which runs late leaves one run, and that requests around the keep-alive limit are not lost.
 package main
 
 import (
@@ -26,7 +26,7 @@ func main() {
 	seed := flag.Uint64("seed", 0, "of the faults and the work; 0 takes one from the clock")
 	count := flag.Int("count", 1, "how many seeds to run, one after the other")
 	limit := flag.Duration("limit", 4*time.Minute, "how long one seed may take, start and comparison included")
-	withLoad := flag.Bool("load", false, "also check load and keep-alive, without a proxy")
+	withLoad := flag.Bool("load", false, "also check load, late requests and keep-alive")
 	flag.Parse()
 	if *seed == 0 {
 		*seed = uint64(time.Now().Unix()) // short enough to type in again
