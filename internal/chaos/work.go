@@ -78,21 +78,13 @@ func (c *crew) createRun(ctx context.Context, number int) {
 	}()
 	for try := range createTries {
 		key := fmt.Sprintf("seed %d, run %d, try %d", c.seed, number, try)
-		var run *tracking.Run
-		c.ledger.call(func() (err error) {
-			run, err = c.client.CreateRun(ctx, c.experimentID,
-				tracking.WithIdempotencyKey(key),
-				tracking.WithRunName("run "+strconv.Itoa(number)),
-				tracking.WithRunTags(map[string]string{"number": strconv.Itoa(number)}))
-			return err
-		}, func(fate fate, _ error) {
-			c.ledger.creates[key] = create{}
-			if fate == stored {
-				c.ledger.creates[key] = create{run.Info.RunID}
-				c.ledger.tags[item{run.Info.RunID, "number"}] = entry{strconv.Itoa(number), stored}
-			}
-		})
+		run := c.create(ctx, key,
+			tracking.WithRunName("run "+strconv.Itoa(number)),
+			tracking.WithRunTags(map[string]string{"number": strconv.Itoa(number)}))
 		if run != nil {
+			c.ledger.mu.Lock()
+			c.ledger.tags[item{run.Info.RunID, "number"}] = entry{strconv.Itoa(number), stored}
+			c.ledger.mu.Unlock()
 			c.plan(run.Info.RunID, rand.New(rand.NewPCG(c.seed, uint64(number))))
 			return
 		}
