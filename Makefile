@@ -12,11 +12,11 @@ LINT := GOTOOLCHAIN=auto go tool -modfile=lint.mod golangci-lint
 
 .PHONY: demo
 demo: ## Run examples/quickstart against a real MLflow server, installed on first use
-	@go run ./internal/cmd/servers demo
+	@go -C lab run ./cmd demo
 
 .PHONY: server
 server: ## Keep a server running, with the demo's data (PORT=5000 SERVER=3.17.2)
-	@go run ./internal/cmd/servers serve
+	@go -C lab run ./cmd serve
 
 .PHONY: test
 test: ## Run all unit tests: recorded answers are replayed, nothing is installed
@@ -26,15 +26,15 @@ test: ## Run all unit tests: recorded answers are replayed, nothing is installed
 
 .PHONY: integration
 integration: ## Test against real servers (SERVERS="2.9.2 3.17.2" or all, RUN=TestName, ARGS="-o FILE -resume")
-	@go run ./internal/cmd/servers integration $(ARGS)
+	@go -C lab run ./cmd integration $(ARGS)
 
 .PHONY: chaos
 chaos: ## Break connections to a real server, kill it, and compare what is left (SEED=1 COUNT=1 ARGS="-load -limit 4m")
-	@cd internal/chaos && go test . && go run . $(if $(SEED),-seed $(SEED)) $(if $(COUNT),-count $(COUNT)) $(ARGS)
+	@go -C lab test ./chaos && go -C lab run ./chaos $(if $(SEED),-seed $(SEED)) $(if $(COUNT),-count $(COUNT)) $(ARGS)
 
 .PHONY: record
 record: ## Record testdata/ from real servers (SERVERS="3.17.2", RUN=TestName)
-	@go run ./internal/cmd/servers record
+	@go -C lab run ./cmd record
 
 .PHONY: generate
 generate: ## Regenerate gen/ from openapi/mlflow.yaml

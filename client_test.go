@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
-	"github.com/mlflow-go/mlflow/internal/leak"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	must(err)
 	must(os.Setenv("HOME", home))
 	must(os.Setenv("USERPROFILE", home))
-	code := leak.Main(m)
+	code := scenario.Main(m)
 	must(os.RemoveAll(home))
 	os.Exit(code)
 }

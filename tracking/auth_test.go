@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
-	"github.com/mlflow-go/mlflow/internal/fixture"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -26,7 +26,7 @@ type login struct{ username, password string }
 func (l login) option() mlflow.Option { return mlflow.WithBasicAuth(l.username, l.password) }
 
 // admin returns the administrator's login, and skips the scenario on a server without basic auth.
-func admin(t *testing.T, s *fixture.Session) login {
+func admin(t *testing.T, s *scenario.Session) login {
 	t.Helper()
 	s.LiveOnly("recordings hold no credentials, so replayed ones prove nothing")
 	if s.Server.Feature != "basicauth" {
@@ -38,7 +38,7 @@ func admin(t *testing.T, s *fixture.Session) login {
 }
 
 // newReader makes a user who may read everything, which is what servers allow new users by default.
-func newReader(t *testing.T, s *fixture.Session, admin login) login {
+func newReader(t *testing.T, s *scenario.Session, admin login) login {
 	t.Helper()
 	reader := login{s.Name("reader"), rand.Text()}
 	body, err := json.Marshal(map[string]string{"username": reader.username, "password": reader.password})
@@ -55,7 +55,7 @@ func newReader(t *testing.T, s *fixture.Session, admin login) login {
 }
 
 func TestBasicAuthWrongCredentials(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		admin := admin(t, s)
 		for name, opts := range map[string][]mlflow.Option{
 			"no credentials":   nil,
@@ -77,7 +77,7 @@ func TestBasicAuthWrongCredentials(t *testing.T) {
 }
 
 func TestBasicAuthAdministrator(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s, admin(t, s).option())
 		run := newRun(t, s, client)
 		require.NoError(t, client.LogMetric(t.Context(), run.RunID, "loss", 0.5))
@@ -91,7 +91,7 @@ func TestBasicAuthAdministrator(t *testing.T) {
 }
 
 func TestBasicAuthReaderMayRead(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		admin := admin(t, s)
 		run := newRun(t, s, connect(t, s, admin.option()))
 		client := connect(t, s, newReader(t, s, admin).option())
@@ -110,7 +110,7 @@ func TestBasicAuthReaderMayRead(t *testing.T) {
 }
 
 func TestBasicAuthReaderMayNotWrite(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		admin := admin(t, s)
 		writer := connect(t, s, admin.option())
 		run := newRun(t, s, writer)
@@ -151,7 +151,7 @@ func TestBasicAuthReaderMayNotWrite(t *testing.T) {
 }
 
 func TestBasicAuthReaderOfAMissingRun(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		admin := admin(t, s)
 		client := connect(t, s, newReader(t, s, admin).option())
 		_, err := client.GetRun(t.Context(), missingRun)
@@ -166,7 +166,7 @@ func TestBasicAuthReaderOfAMissingRun(t *testing.T) {
 }
 
 func TestBasicAuthCreatorMayWrite(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		admin := admin(t, s)
 		client := connect(t, s, newReader(t, s, admin).option())
 		run := newRun(t, s, client)

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
-	"github.com/mlflow-go/mlflow/internal/fixture"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -244,7 +244,7 @@ func unstamped(n int) []tracking.Metric {
 }
 
 func TestLogBatchOfAnySize(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		s.LiveOnly("250,000 metrics are too many for a recording")
 		count := 250_000
 		switch {
@@ -289,7 +289,7 @@ type historyPoint struct {
 }
 
 // history returns all values of a metric, from an endpoint that the library doesn't offer.
-func history(t *testing.T, s *fixture.Session, runID, key string) []historyPoint {
+func history(t *testing.T, s *scenario.Session, runID, key string) []historyPoint {
 	t.Helper()
 	var points []historyPoint
 	for token := ""; ; {
@@ -310,7 +310,7 @@ func history(t *testing.T, s *fixture.Session, runID, key string) []historyPoint
 }
 
 func TestConcurrentUse(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		s.LiveOnly("requests at the same time have no order to record")
 		client := connect(t, s)
 		runID := newRun(t, s, client).RunID

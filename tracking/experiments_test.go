@@ -6,12 +6,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-go/mlflow/internal/fixture"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
 func TestCreateExperiment(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client, name := connect(t, s), s.Name("iris")
 		id, err := client.CreateExperiment(t.Context(), name)
 		require.NoError(t, err)
@@ -34,7 +34,7 @@ func TestCreateExperiment(t *testing.T) {
 }
 
 func TestCreateExperimentWithOptions(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		id, err := client.CreateExperiment(t.Context(), s.Name("iris"),
 			tracking.WithArtifactLocation("mlflow-artifacts:/iris"),
@@ -50,7 +50,7 @@ func TestCreateExperimentWithOptions(t *testing.T) {
 }
 
 func TestCreateExperimentNameTaken(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client, name := connect(t, s), s.Name("iris")
 		_, err := client.CreateExperiment(t.Context(), name)
 		require.NoError(t, err)
@@ -62,14 +62,14 @@ func TestCreateExperimentNameTaken(t *testing.T) {
 }
 
 func TestGetExperimentMissing(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		_, err := connect(t, s).GetExperiment(t.Context(), missingExperiment)
 		requireNotFound(t, err)
 	})
 }
 
 func TestGetExperimentByName(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client, name := connect(t, s), s.Name("a name with/slash & ü?")
 		id, err := client.CreateExperiment(t.Context(), name)
 		require.NoError(t, err)
@@ -84,7 +84,7 @@ func TestGetExperimentByName(t *testing.T) {
 }
 
 func TestUpdateExperiment(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		id := newExperiment(t, s, client)
 		require.NoError(t, client.UpdateExperiment(t.Context(), id, s.Name("renamed")))
@@ -98,7 +98,7 @@ func TestUpdateExperiment(t *testing.T) {
 }
 
 func TestUpdateExperimentNameTaken(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		id := newExperiment(t, s, client)
 		_, err := client.CreateExperiment(t.Context(), s.Name("other"))
@@ -115,7 +115,7 @@ func TestUpdateExperimentNameTaken(t *testing.T) {
 }
 
 func TestDeleteExperiment(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		id := newExperiment(t, s, client)
 		require.NoError(t, client.DeleteExperiment(t.Context(), id))
@@ -136,7 +136,7 @@ func TestDeleteExperiment(t *testing.T) {
 }
 
 func TestDeletedExperimentRefuses(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		id := newExperiment(t, s, client)
 		require.NoError(t, client.DeleteExperiment(t.Context(), id))
@@ -169,16 +169,16 @@ func TestDeletedExperimentRefuses(t *testing.T) {
 
 // freesNames tells whether the server forgets the name of a deleted experiment. The file store of 2.9.2 does, and that of
 // 2.22.5 does not.
-func freesNames(s *fixture.Session) bool { return s.Server.Store == "file" && s.Server.Before("2.22") }
+func freesNames(s *scenario.Session) bool { return s.Server.Store == "file" && s.Server.Before("2.22") }
 
 func TestDeleteExperimentMissing(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		requireNotFound(t, connect(t, s).DeleteExperiment(t.Context(), missingExperiment))
 	})
 }
 
 func TestSetExperimentTag(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		id := newExperiment(t, s, client)
 		require.NoError(t, client.SetExperimentTag(t.Context(), id, "stage", "draft"))

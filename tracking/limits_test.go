@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
-	"github.com/mlflow-go/mlflow/internal/fixture"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -20,7 +20,7 @@ import (
 // too.
 
 func TestCreateExperimentNameTakenWithLocation(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client, location := connect(t, s), tracking.WithArtifactLocation("mlflow-artifacts:/taken")
 		_, err := client.CreateExperiment(t.Context(), s.Name("taken"), location)
 		require.NoError(t, err)
@@ -35,7 +35,7 @@ func TestCreateExperimentNameTakenWithLocation(t *testing.T) {
 }
 
 func TestExperimentIDThatIsNoNumber(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		_, err := connect(t, s).GetExperiment(t.Context(), "iris")
 		switch postgres := s.Server.Store == "postgres"; {
 		case s.Server.Store == "file", s.Server.Before("3.2") && !postgres:
@@ -51,7 +51,7 @@ func TestExperimentIDThatIsNoNumber(t *testing.T) {
 }
 
 func TestExperimentNameTooLong(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		if s.Server.Before("2.15") {
 			t.Skip("before MLflow 2.15 only the database, if anything, bounds the name of an experiment")
 		}
@@ -68,7 +68,7 @@ func TestExperimentNameTooLong(t *testing.T) {
 }
 
 func TestExperimentTagTooLong(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		if s.Server.Store == "file" {
 			t.Skip("file stores take experiment tags of any length")
 		}
@@ -85,7 +85,7 @@ func TestExperimentTagTooLong(t *testing.T) {
 }
 
 func TestKeyTooLong(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client, at := connect(t, s), s.Now()
 		runID, key := newRun(t, s, client).RunID, strings.Repeat("k", 251)
 		requireInvalid(t, client.LogParam(t.Context(), runID, key, "value"))
@@ -107,7 +107,7 @@ func TestKeyTooLong(t *testing.T) {
 
 // TestLongValuesAreCut logs values that servers cut, or refuse if they are old. The library warns.
 func TestLongValuesAreCut(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		var log bytes.Buffer
 		client := connect(t, s, mlflow.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))))
 		runID := newRun(t, s, client).RunID
@@ -153,7 +153,7 @@ func TestLongValuesAreCut(t *testing.T) {
 }
 
 func TestLogMetricTwice(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		s.LiveOnly("the history of a metric is no part of the library, and of no recording")
 		client, at := connect(t, s), s.Now()
 		runID := newRun(t, s, client).RunID
@@ -170,7 +170,7 @@ func TestLogMetricTwice(t *testing.T) {
 }
 
 func TestLogNaNTwice(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client, at := connect(t, s), s.Now()
 		runID := newRun(t, s, client).RunID
 		nan := []tracking.Metric{{Key: "loss", Value: math.NaN(), Timestamp: at}}
@@ -186,7 +186,7 @@ func TestLogNaNTwice(t *testing.T) {
 }
 
 func TestSearchRunsComparesNaN(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		run := newRun(t, s, client)
 		require.NoError(t, client.LogMetric(t.Context(), run.RunID, "loss", math.NaN(), tracking.WithTimestamp(s.Now())))
@@ -201,7 +201,7 @@ func TestSearchRunsComparesNaN(t *testing.T) {
 }
 
 func TestUpdateRunTakesEndTimeBack(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		runID := newRun(t, s, client).RunID
 		info, err := client.UpdateRun(t.Context(), runID, tracking.WithStatus(tracking.RunStatusFinished), tracking.WithEndTime(s.Now()))
@@ -218,7 +218,7 @@ func TestUpdateRunTakesEndTimeBack(t *testing.T) {
 }
 
 func TestCreateRunBefore1970(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client, start := connect(t, s), time.Date(1912, time.June, 23, 0, 0, 0, 0, time.UTC)
 		run, err := client.CreateRun(t.Context(), newExperiment(t, s, client), tracking.WithRunName("run"), tracking.WithStartTime(start))
 		require.NoError(t, err)
@@ -228,7 +228,7 @@ func TestCreateRunBefore1970(t *testing.T) {
 
 // TestQuotesInFilters shows that MLflow has no escape: a value in the wrong quotes is found by nobody.
 func TestQuotesInFilters(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		run := newRun(t, s, client)
 		require.NoError(t, client.LogParam(t.Context(), run.RunID, "text", "it's"))

@@ -8,12 +8,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-go/mlflow/internal/fixture"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
 func TestLogMetric(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		runID, at := newRun(t, s, client).RunID, s.Now()
 		require.NoError(t, client.LogMetric(t.Context(), runID, "loss", 0.25, tracking.WithStep(3), tracking.WithTimestamp(at)))
@@ -30,7 +30,7 @@ func TestLogMetric(t *testing.T) {
 }
 
 func TestLogMetricNotFinite(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		runID, at := newRun(t, s, client).RunID, s.Now()
 		require.NoError(t, client.LogMetric(t.Context(), runID, "nan", math.NaN(), tracking.WithTimestamp(at)))
@@ -51,7 +51,7 @@ func TestLogMetricNotFinite(t *testing.T) {
 }
 
 func TestLogMetricLatest(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		runID, at := newRun(t, s, client).RunID, s.Now()
 		for _, step := range []int64{2, 1} {
@@ -66,7 +66,7 @@ func TestLogMetricLatest(t *testing.T) {
 }
 
 func TestLogMetricRefused(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client, at := connect(t, s), tracking.WithTimestamp(s.Now())
 		runID := newRun(t, s, client).RunID
 		requireNotFound(t, client.LogMetric(t.Context(), missingRun, "loss", 1, at))
@@ -76,7 +76,7 @@ func TestLogMetricRefused(t *testing.T) {
 }
 
 func TestLogParam(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		runID := newRun(t, s, client).RunID
 		require.NoError(t, client.LogParam(t.Context(), runID, "rate", "0.1"))
@@ -90,7 +90,7 @@ func TestLogParam(t *testing.T) {
 }
 
 func TestLogParamRefused(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		runID := newRun(t, s, client).RunID
 		require.NoError(t, client.LogParam(t.Context(), runID, "rate", "0.1"))
@@ -105,7 +105,7 @@ func TestLogParamRefused(t *testing.T) {
 }
 
 func TestSetTag(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		runID := newRun(t, s, client).RunID
 		require.NoError(t, client.SetTag(t.Context(), runID, "stage", "draft"))
@@ -124,7 +124,7 @@ func TestSetTag(t *testing.T) {
 }
 
 func TestDeleteTag(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		runID := newRun(t, s, client).RunID
 		require.NoError(t, client.SetTag(t.Context(), runID, "stage", "draft"))
@@ -140,7 +140,7 @@ func TestDeleteTag(t *testing.T) {
 }
 
 func TestLogBatch(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		runID := newRun(t, s, client).RunID
 		metrics := []tracking.Metric{
@@ -166,7 +166,7 @@ func TestLogBatch(t *testing.T) {
 }
 
 func TestLogBatchOfOneKind(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		runID := newRun(t, s, client).RunID
 		require.NoError(t, client.LogBatch(t.Context(), runID, []tracking.Metric{{Key: "loss", Timestamp: s.Now()}}, nil, nil))
@@ -183,7 +183,7 @@ func TestLogBatchOfOneKind(t *testing.T) {
 }
 
 func TestLogBatchRefused(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		runID := newRun(t, s, client).RunID
 		metrics := []tracking.Metric{{Key: "loss", Timestamp: s.Now()}}

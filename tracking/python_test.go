@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-go/mlflow/internal/fixture"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -34,9 +34,9 @@ type mirroredMetric struct {
 }
 
 // mirror runs mirror.py with the Python that has the server's release of MLflow.
-func mirror(t *testing.T, s *fixture.Session, action, subject string, input []byte) []byte {
+func mirror(t *testing.T, s *scenario.Session, action, subject string, input []byte) []byte {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), os.Getenv("MLFLOW_TEST_PYTHON"), "../testdata/python/mirror.py", action, s.URI, subject)
+	command := exec.CommandContext(t.Context(), os.Getenv("MLFLOW_TEST_PYTHON"), "../lab/python/mirror.py", action, s.URI, subject)
 	command.Stdin = bytes.NewReader(input)
 	var log bytes.Buffer
 	command.Stderr = &log
@@ -46,7 +46,7 @@ func mirror(t *testing.T, s *fixture.Session, action, subject string, input []by
 }
 
 func TestPythonReadsWhatGoLogged(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		needPython(t, s)
 		client := connect(t, s)
 		run, at := newRun(t, s, client), s.Now()
@@ -75,7 +75,7 @@ func TestPythonReadsWhatGoLogged(t *testing.T) {
 }
 
 func TestGoReadsWhatPythonLogged(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		needPython(t, s)
 		client := connect(t, s)
 		metrics := awkwardMetrics(s.Now())
@@ -106,7 +106,7 @@ func TestGoReadsWhatPythonLogged(t *testing.T) {
 	})
 }
 
-func needPython(t *testing.T, s *fixture.Session) {
+func needPython(t *testing.T, s *scenario.Session) {
 	t.Helper()
 	s.LiveOnly("it asks Python's client")
 	if s.Server.FastTrackML() {

@@ -7,12 +7,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-go/mlflow/internal/fixture"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
 func TestCreateRun(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		experimentID, start := newExperiment(t, s, client), s.Now()
 		created, err := client.CreateRun(t.Context(), experimentID,
@@ -50,7 +50,7 @@ func TestCreateRun(t *testing.T) {
 }
 
 func TestCreateRunWithoutOptions(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		run, err := client.CreateRun(t.Context(), newExperiment(t, s, client))
 		require.NoError(t, err)
@@ -62,14 +62,14 @@ func TestCreateRunWithoutOptions(t *testing.T) {
 }
 
 func TestCreateRunInMissingExperiment(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		_, err := connect(t, s).CreateRun(t.Context(), missingExperiment, tracking.WithStartTime(s.Now()))
 		requireNotFound(t, err)
 	})
 }
 
 func TestCreateRunWithTwoNames(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		_, err := client.CreateRun(t.Context(), newExperiment(t, s, client),
 			tracking.WithStartTime(s.Now()),
@@ -80,14 +80,14 @@ func TestCreateRunWithTwoNames(t *testing.T) {
 }
 
 func TestGetRunMissing(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		_, err := connect(t, s).GetRun(t.Context(), missingRun)
 		requireNotFound(t, err)
 	})
 }
 
 func TestUpdateRun(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		want := newRun(t, s, client)
 
@@ -114,7 +114,7 @@ func TestUpdateRun(t *testing.T) {
 }
 
 func TestUpdateRunStatus(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		run, end := newRun(t, s, client), time.Time{}
 		for _, status := range []tracking.RunStatus{
@@ -136,14 +136,14 @@ func TestUpdateRunStatus(t *testing.T) {
 }
 
 func TestUpdateRunMissing(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		_, err := connect(t, s).UpdateRun(t.Context(), missingRun, tracking.WithStatus(tracking.RunStatusFailed))
 		requireNotFound(t, err)
 	})
 }
 
 func TestDeleteRun(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		runID := newRun(t, s, client).RunID
 		require.NoError(t, client.DeleteRun(t.Context(), runID))
@@ -158,7 +158,7 @@ func TestDeleteRun(t *testing.T) {
 }
 
 func TestDeletedRunRefuses(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		runID := newRun(t, s, client).RunID
 		require.NoError(t, client.SetTag(t.Context(), runID, "key", "value"))

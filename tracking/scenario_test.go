@@ -9,11 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
-	"github.com/mlflow-go/mlflow/internal/fixture"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// Scenarios are the tests that call fixture.Run: each is replayed for every recorded server, and runs against real
+// Scenarios are the tests that call scenario.Run: each is replayed for every recorded server, and runs against real
 // ones in `make integration`. What they share is here.
 
 // missingRun is the ID of a run that no server has.
@@ -54,7 +54,7 @@ var fastTrackML = map[string]string{
 }
 
 // connect returns a client for the session's server.
-func connect(t *testing.T, s *fixture.Session, opts ...mlflow.Option) *tracking.Client {
+func connect(t *testing.T, s *scenario.Session, opts ...mlflow.Option) *tracking.Client {
 	t.Helper()
 	scenario, _, _ := strings.Cut(t.Name(), "/")
 	if why := fastTrackML[scenario]; why != "" && s.Server.FastTrackML() {
@@ -66,7 +66,7 @@ func connect(t *testing.T, s *fixture.Session, opts ...mlflow.Option) *tracking.
 }
 
 // newExperiment creates an experiment of the scenario's own.
-func newExperiment(t *testing.T, s *fixture.Session, client *tracking.Client) string {
+func newExperiment(t *testing.T, s *scenario.Session, client *tracking.Client) string {
 	t.Helper()
 	id, err := client.CreateExperiment(t.Context(), s.Name("experiment"))
 	require.NoError(t, err)
@@ -74,12 +74,12 @@ func newExperiment(t *testing.T, s *fixture.Session, client *tracking.Client) st
 }
 
 // newRun creates a run in an experiment of the scenario's own.
-func newRun(t *testing.T, s *fixture.Session, client *tracking.Client) tracking.RunInfo {
+func newRun(t *testing.T, s *scenario.Session, client *tracking.Client) tracking.RunInfo {
 	t.Helper()
 	return newRunIn(t, s, client, newExperiment(t, s, client))
 }
 
-func newRunIn(t *testing.T, s *fixture.Session, client *tracking.Client, experimentID string) tracking.RunInfo {
+func newRunIn(t *testing.T, s *scenario.Session, client *tracking.Client, experimentID string) tracking.RunInfo {
 	t.Helper()
 	run, err := client.CreateRun(t.Context(), experimentID, tracking.WithRunName("run"), tracking.WithStartTime(s.Now()))
 	require.NoError(t, err)
@@ -115,7 +115,7 @@ func requireInvalid(t *testing.T, err error) {
 }
 
 // assertRecent checks a time that the server, or the library, took from its clock. A recording has a fixed one.
-func assertRecent(t *testing.T, s *fixture.Session, got time.Time) {
+func assertRecent(t *testing.T, s *scenario.Session, got time.Time) {
 	t.Helper()
 	if s.Live() {
 		assert.WithinDuration(t, time.Now(), got, time.Hour)

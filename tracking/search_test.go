@@ -8,12 +8,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-go/mlflow/internal/fixture"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
 func TestSearchExperiments(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		var ids []string
 		for _, name := range []string{"c", "a", "b"} {
@@ -36,7 +36,7 @@ func TestSearchExperiments(t *testing.T) {
 }
 
 func TestSearchExperimentsPages(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		for _, name := range []string{"a", "b", "c"} {
 			_, err := client.CreateExperiment(t.Context(), s.Name(name), tracking.WithExperimentTags(map[string]string{"scenario": s.Name("pages")}))
@@ -60,7 +60,7 @@ func TestSearchExperimentsPages(t *testing.T) {
 }
 
 func TestSearchExperimentsViewType(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		tags := tracking.WithExperimentTags(map[string]string{"scenario": s.Name("views")})
 		active, err := client.CreateExperiment(t.Context(), s.Name("active"), tags)
@@ -87,7 +87,7 @@ func TestSearchExperimentsViewType(t *testing.T) {
 }
 
 func TestSearchExperimentsRefused(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		for _, option := range []tracking.SearchExperimentsOption{
 			tracking.WithExperimentsFilter("colour = 'blue'"),
@@ -105,7 +105,7 @@ func TestSearchExperimentsRefused(t *testing.T) {
 }
 
 func TestSearchRuns(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		experimentID := newExperiment(t, s, client)
 		losses := map[string]float64{"low": 0.1, "high": 0.9, "diverged": math.NaN()}
@@ -139,7 +139,7 @@ func TestSearchRuns(t *testing.T) {
 }
 
 func TestSearchRunsPages(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		experimentID := newExperiment(t, s, client)
 		for range 3 {
@@ -162,7 +162,7 @@ func TestSearchRunsPages(t *testing.T) {
 }
 
 func TestSearchRunsViewType(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		experimentID := newExperiment(t, s, client)
 		active, deleted := newRunIn(t, s, client, experimentID).RunID, newRunIn(t, s, client, experimentID).RunID
@@ -184,7 +184,7 @@ func TestSearchRunsViewType(t *testing.T) {
 }
 
 func TestSearchRunsOfNothing(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		list, err := client.SearchRuns(t.Context(), nil)
 		require.NoError(t, err)
@@ -197,7 +197,7 @@ func TestSearchRunsOfNothing(t *testing.T) {
 }
 
 func TestSearchRunsRefused(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		experimentIDs := []string{newExperiment(t, s, client)}
 		for _, option := range []tracking.SearchRunsOption{
@@ -214,7 +214,7 @@ func TestSearchRunsRefused(t *testing.T) {
 }
 
 func TestSearchRunsForTooFew(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		experimentIDs := []string{newExperiment(t, s, client)}
 		for _, n := range []int{0, -1} {
@@ -263,7 +263,7 @@ func runNames(list *tracking.RunList) []string {
 }
 
 func TestAllExperiments(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		for _, name := range []string{"a", "b", "c"} {
 			_, err := client.CreateExperiment(t.Context(), s.Name(name), tracking.WithExperimentTags(map[string]string{"scenario": s.Name("all")}))
@@ -282,7 +282,7 @@ func TestAllExperiments(t *testing.T) {
 }
 
 func TestAllRuns(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		experimentID := newExperiment(t, s, client)
 		var want []string
@@ -303,7 +303,7 @@ func TestAllRuns(t *testing.T) {
 }
 
 func TestAllRunsRefused(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		yields := 0
 		for run, err := range connect(t, s).AllRuns(t.Context(), []string{"0"}, tracking.WithRunsFilter("what?")) {
 			yields++

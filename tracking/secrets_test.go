@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
-	"github.com/mlflow-go/mlflow/internal/leak"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -102,7 +102,7 @@ func unwrapOne(err error) error {
 
 // TestMain fails if a secret was found, or a goroutine is left behind.
 func TestMain(m *testing.M) {
-	code := leak.Main(m)
+	code := scenario.Main(m)
 	for _, found := range leaks.found {
 		fmt.Println("A secret leaked:", found)
 		code = 1

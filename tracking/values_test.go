@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-go/mlflow/internal/fixture"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -40,7 +40,7 @@ var awkwardTexts = []string{
 
 // TestValuesSurvive logs what is hard to carry, and a hundred random values, and reads it back in both ways.
 func TestValuesSurvive(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := connect(t, s)
 		run, at := newRun(t, s, client), s.Now()
 		metrics := awkwardMetrics(at)
@@ -108,7 +108,7 @@ func awkwardStrings() ([]tracking.Param, map[string]string) {
 }
 
 // assertSameMetric checks that a metric was read as it was logged, as far as the server can hold it.
-func assertSameMetric(t *testing.T, s *fixture.Session, want, got tracking.Metric) {
+func assertSameMetric(t *testing.T, s *scenario.Session, want, got tracking.Metric) {
 	t.Helper()
 	switch {
 	case math.IsNaN(want.Value):

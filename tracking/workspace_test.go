@@ -10,14 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
-	"github.com/mlflow-go/mlflow/internal/fixture"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
 const notInRecordings = "recordings do not hold the header that names a workspace"
 
 // needWorkspaces skips the scenario on a server without workspaces.
-func needWorkspaces(t *testing.T, s *fixture.Session) {
+func needWorkspaces(t *testing.T, s *scenario.Session) {
 	t.Helper()
 	s.LiveOnly(notInRecordings)
 	if s.Server.Feature != "workspaces" {
@@ -25,7 +25,7 @@ func needWorkspaces(t *testing.T, s *fixture.Session) {
 	}
 }
 
-func newWorkspace(t *testing.T, s *fixture.Session, name string) {
+func newWorkspace(t *testing.T, s *scenario.Session, name string) {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"name": name})
 	require.NoError(t, err)
@@ -39,7 +39,7 @@ func newWorkspace(t *testing.T, s *fixture.Session, name string) {
 }
 
 func TestWorkspaceKeepsExperimentsApart(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		needWorkspaces(t, s)
 		newWorkspace(t, s, "vision")
 		newWorkspace(t, s, "speech")
@@ -80,7 +80,7 @@ func TestWorkspaceKeepsExperimentsApart(t *testing.T) {
 }
 
 func TestWorkspaceThatIsMissing(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		needWorkspaces(t, s)
 		client, name := connect(t, s, mlflow.WithWorkspace("nowhere")), s.Name("experiment")
 		_, err := client.CreateExperiment(t.Context(), name)
@@ -96,7 +96,7 @@ func TestWorkspaceThatIsMissing(t *testing.T) {
 
 // Releases before 3.10 ignore the header that names a workspace, and would write into what all share.
 func TestWorkspaceOfAServerWithoutWorkspaces(t *testing.T) {
-	fixture.Run(t, func(t *testing.T, s *fixture.Session) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		s.LiveOnly(notInRecordings)
 		if s.Server.Feature == "workspaces" {
 			t.Skip("the server has workspaces")

@@ -13,12 +13,12 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-go/mlflow/internal/leak"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
 // TestMain fails if a goroutine is left behind.
-func TestMain(m *testing.M) { os.Exit(leak.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(scenario.Main(m)) }
 
 // A network is one server and the way to it, in memory: in a synctest bubble, waiting for a socket would keep the
 // clock from moving on.

@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mlflow-go/mlflow/internal/servers"
+	"github.com/mlflow-go/mlflow/lab/servers"
 )
 
 func main() {

@@ -1,5 +1,5 @@
-// Package leak tells tests what they left behind.
-package leak
+
+package scenario
 
 import (
 	"fmt"

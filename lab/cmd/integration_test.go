@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/mlflow-go/mlflow/internal/servers"
+	"github.com/mlflow-go/mlflow/lab/servers"
 )
 
 func TestServerNames(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/mlflow-go/mlflow/internal/servers"
+	"github.com/mlflow-go/mlflow/lab/servers"
 )
 
 const (

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/mlflow-go/mlflow"
-	"github.com/mlflow-go/mlflow/internal/servers"
+	"github.com/mlflow-go/mlflow/lab/servers"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 

@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mlflow-go/mlflow/internal/servers"
-	"github.com/mlflow-go/mlflow/internal/servers/matrix"
+	"github.com/mlflow-go/mlflow/lab/servers"
+	"github.com/mlflow-go/mlflow/lab/servers/matrix"
 )
 
 // testTimeout is long: one worker of a slow server answers all tests in turn.

@@ -1,8 +1,8 @@
-module github.com/mlflow-go/mlflow/internal/chaos
+module github.com/mlflow-go/mlflow/lab
 
 go 1.25.0
 
-replace github.com/mlflow-go/mlflow => ../..
+replace github.com/mlflow-go/mlflow => ..
 
 require (
 	github.com/Shopify/toxiproxy/v2 v2.5.0

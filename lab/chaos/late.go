@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/mlflow-go/mlflow"
-	"github.com/mlflow-go/mlflow/internal/servers"
+	"github.com/mlflow-go/mlflow/lab/servers"
 )
 
 // lateCalls is how many CreateRun are lost and run late, each by another time: up to 2.8 s.
