@@ -215,7 +215,7 @@ func (s *settings) check() error {
 			errs = append(errs, refused("WithHeaders: a key is not the name of a header, which has letters, digits and hyphens"))
 		case !validHeaderValue(s.headers[name]):
 			errs = append(errs, refused("WithHeaders: the value of %s %s", name, notInHeader))
-		case slices.Contains(transport.OwnHeaders, name):
+		case slices.Contains(transport.ReservedHeaders, name):
 			errs = append(errs, refused("WithHeaders: %s is set by the library", name))
 		}
 	}

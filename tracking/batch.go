@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/mlflow-go/mlflow/gen"
-	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
 // BatchLimits bound what [Client.LogBatch] puts into one request. A zero field stands for the default, which is
@@ -75,8 +74,7 @@ func (e *BatchError) Unwrap() error { return e.Err }
 //
 // POST /api/2.0/mlflow/runs/log-batch
 func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, params []Param, tags map[string]string) error {
-	const op = "LogBatch"
-	if err := checkBatch(op, runID, metrics, params, tags); err != nil {
+	if err := checkBatch(runID, metrics, params, tags); err != nil {
 		return err
 	}
 	rest := batch{stamped(metrics, time.Now()), params, runTags(tags)}
@@ -84,10 +82,10 @@ func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, p
 	for rest.len() > 0 {
 		var part batch
 		part, rest = rest.cut(c.limits)
-		if stored.Err = c.logPart(ctx, op, runID, part); stored.Err != nil {
+		if stored.Err = c.logPart(ctx, runID, part); stored.Err != nil {
 			return &stored
 		}
-		c.warnOfCuts(ctx, op, part)
+		c.warnAllTruncated(ctx, part)
 		stored.Metrics += len(part.metrics)
 		stored.Params += len(part.params)
 		stored.Tags += len(part.tags)
@@ -96,14 +94,13 @@ func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, p
 }
 
 // logPart logs what goes into one request.
-func (c *Client) logPart(ctx context.Context, op, runID string, part batch) error {
-	call := newCall(op)
-	err := c.sendPart(ctx, call, runID, part)
-	if !alreadyStored(call, err) {
+func (c *Client) logPart(ctx context.Context, runID string, part batch) error {
+	err := c.sendPart(ctx, runID, part)
+	if !logBatch.doneBefore(err) {
 		return err
 	}
-	// An attempt whose answer was lost has stored a NaN, and now keeps the rest from being stored. Which NaN, and whether
-	// anything else was stored, only asking for each can tell.
+	// A lost attempt stored a NaN, and the server now refuses the whole batch because of it. We cannot tell which, so log
+	// the rest first and then each NaN alone.
 	var nans, others []Metric
 	for _, m := range part.metrics {
 		if math.IsNaN(m.Value) {
@@ -117,12 +114,12 @@ func (c *Client) logPart(ctx context.Context, op, runID string, part batch) erro
 	}
 	part.metrics = others
 	if part.len() > 0 {
-		if err := c.sendPart(ctx, newCall(op), runID, part); err != nil {
+		if err := c.sendPart(ctx, runID, part); err != nil {
 			return err
 		}
 	}
 	for i := range nans {
-		err := c.sendPart(ctx, newCall(op), runID, batch{metrics: nans[i : i+1], tags: []gen.RunTag{}})
+		err := c.sendPart(ctx, runID, batch{metrics: nans[i : i+1], tags: []gen.RunTag{}})
 		if err != nil && !isDuplicate(err) {
 			return err
 		}
@@ -130,14 +127,15 @@ func (c *Client) logPart(ctx context.Context, op, runID string, part batch) erro
 	return nil
 }
 
-func (c *Client) sendPart(ctx context.Context, call *transport.Call, runID string, part batch) error {
-	return do(ctx, call, c.api.LogBatch, gen.LogBatchRequest{
-		RunID: runID, Metrics: wireMetrics(part.metrics), Params: wireParams(part.params), Tags: part.tags,
+func (c *Client) sendPart(ctx context.Context, runID string, part batch) error {
+	return do(ctx, c, logBatch, gen.LogBatchRequest{
+		RunID: runID, Metrics: fromMetrics(part.metrics), Params: fromParams(part.params), Tags: part.tags,
 	})
 }
 
 // checkBatch refuses a batch, before any part of it is sent, for what would keep a later part from being sent.
-func checkBatch(op, runID string, metrics []Metric, params []Param, tags map[string]string) error {
+func checkBatch(runID string, metrics []Metric, params []Param, tags map[string]string) error {
+	op := logBatch.name
 	if err := require(op, "run ID", runID); err != nil {
 		return err
 	}
@@ -159,13 +157,13 @@ func checkBatch(op, runID string, metrics []Metric, params []Param, tags map[str
 	return nil
 }
 
-// warnOfCuts logs a warning for each value of a stored batch that the server may have cut.
-func (c *Client) warnOfCuts(ctx context.Context, op string, stored batch) {
+// warnAllTruncated logs a warning for each value of a stored batch that the server may have cut.
+func (c *Client) warnAllTruncated(ctx context.Context, stored batch) {
 	for _, p := range stored.params {
-		c.warnOfCut(ctx, op, p.Key, p.Value, maxParamValue)
+		c.warnTruncated(ctx, logBatch.name, p.Key, p.Value, maxParamValue)
 	}
 	for _, tag := range stored.tags {
-		c.warnOfCut(ctx, op, tag.Key, tag.Value, maxTagValue)
+		c.warnTruncated(ctx, logBatch.name, tag.Key, tag.Value, maxTagValue)
 	}
 }
 
@@ -196,16 +194,16 @@ func (b batch) len() int { return len(b.metrics) + len(b.params) + len(b.tags) }
 // cut returns as much of the front of a batch as the limits allow in one request, and the rest. No metric comes before
 // the last param and tag.
 func (b batch) cut(limits BatchLimits) (part, rest batch) {
-	room := space{items: limits.Items, bytes: limits.Bytes}
-	params := room.take(limits.Params, len(b.params), func(i int) int {
+	left := budget{items: limits.Items, bytes: limits.Bytes}
+	params := left.fit(limits.Params, len(b.params), func(i int) int {
 		return len(`{"key":,"value":},`) + quotedLen(b.params[i].Key) + quotedLen(b.params[i].Value)
 	})
-	tags := room.take(limits.Tags, len(b.tags), func(i int) int {
+	tags := left.fit(limits.Tags, len(b.tags), func(i int) int {
 		return len(`{"key":,"value":},`) + quotedLen(b.tags[i].Key) + quotedLen(b.tags[i].Value)
 	})
 	metrics := 0
 	if params == len(b.params) && tags == len(b.tags) {
-		metrics = room.take(limits.Metrics, len(b.metrics), func(i int) int {
+		metrics = left.fit(limits.Metrics, len(b.metrics), func(i int) int {
 			const numbers = 20 + 20 + 24 // a step, a timestamp and a value at their longest
 			return len(`{"key":,"step":,"timestamp":,"value":},`) + numbers + quotedLen(b.metrics[i].Key)
 		})
@@ -215,14 +213,14 @@ func (b batch) cut(limits BatchLimits) (part, rest batch) {
 	return part, rest
 }
 
-// space is what is left of a request.
-type space struct {
+// budget is what is left of a request.
+type budget struct {
 	items, bytes int
 	taken        int
 }
 
-// take returns how many of n items, but no more than limit, fit. The first item of a request always does.
-func (s *space) take(limit, n int, size func(int) int) int {
+// fit returns how many of n items, but no more than limit, fit. The first item of a request always does.
+func (s *budget) fit(limit, n int, size func(int) int) int {
 	count := 0
 	for count < min(limit, n) && s.items > 0 {
 		bytes := size(count)

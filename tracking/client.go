@@ -1,8 +1,11 @@
 package tracking
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -14,12 +17,13 @@ import (
 
 // A Client tracks experiments on one MLflow server. It keeps no state between calls and is safe for concurrent use.
 type Client struct {
-	api    *gen.Client
-	limits BatchLimits
-	logger *slog.Logger
+	server    string
+	transport *transport.Client
+	limits    BatchLimits
+	logger    *slog.Logger
 }
 
-// A Doer sends an HTTP request and returns its answer, as an [http.Client] does.
+// A Doer sends an HTTP request and returns its response, as an [http.Client] does.
 type Doer interface {
 	Do(request *http.Request) (*http.Response, error)
 }
@@ -32,59 +36,76 @@ type Config struct {
 }
 
 // NewClient returns a client for the server at the given URL, which may have a path. Most programs get theirs from
-// the Tracking method of mlflow.Client instead, which adds credentials, time limits and all else that a server must be
-// told; this one leaves that to the doer.
+// the Tracking method of mlflow.Client instead, which adds credentials, time limits, retries and all else that a server
+// must be told; this one leaves that to the doer, which is given each request once.
 func NewClient(server *url.URL, doer Doer, config Config) *Client {
 	return &Client{
-		api:    &gen.Client{Server: server.String() + "/", Client: doer},
-		limits: config.BatchLimits.orDefault(),
-		logger: cmp.Or(config.Logger, slog.New(slog.DiscardHandler)),
+		server:    server.String() + "/",
+		transport: transport.Wrap(doer),
+		limits:    config.BatchLimits.orDefault(),
+		logger:    cmp.Or(config.Logger, slog.New(slog.DiscardHandler)),
 	}
 }
 
-// send makes a call: it sends the request that a method of the generated client builds, and converts the answer.
-// Whatever goes wrong comes back as an [*Error].
-func send[Request, Answer, Result any](
+// send calls an operation, and converts the response. Whatever goes wrong comes back as an [*Error].
+func send[Request, Response, Result any](
 	ctx context.Context,
-	call *transport.Call,
-	method func(context.Context, Request, ...gen.RequestEditorFn) (*http.Response, error),
+	c *Client,
+	op operation[Request, Response],
 	request Request,
-	convert func(Answer) (Result, error),
+	convert func(Response) (Result, error),
+) (Result, error) {
+	return sendCall(ctx, c, op, op.newCall(c), request, convert)
+}
+
+// sendCall is send for an operation whose call asks questions of its own.
+func sendCall[Request, Response, Result any](
+	ctx context.Context,
+	c *Client,
+	op operation[Request, Response],
+	call *transport.Call,
+	request Request,
+	convert func(Response) (Result, error),
 ) (Result, error) {
 	var none Result
 	if field := invalidText(reflect.ValueOf(request)); field != "" {
 		// Encoding would replace the bytes silently, and the server stores what replaced them.
-		return none, invalid(call.Operation, "%s is not valid UTF-8", field)
+		return none, invalid(op.name, "%s is not valid UTF-8", field)
 	}
-	response, err := method(transport.WithCall(ctx, call), request)
-	if err != nil {
-		return none, noAnswer(call, err)
+	_, err := op.send(&gen.Client{Server: c.server, Client: call}, ctx, request)
+	outcome := call.Outcome()
+	if err != nil && outcome.Kind == transport.Success { // no request came about
+		outcome = transport.Outcome{Kind: transport.NotSent, Err: err}
 	}
-	body, err := transport.ReadBody(response)
-	if response.StatusCode < 200 || response.StatusCode > 299 || reportsError(body) {
-		return none, refused(call, response, body)
+	if outcome.Kind != transport.Success {
+		return none, newError(op.name, outcome)
 	}
-	var answer Answer
-	if err == nil {
-		err = decode(body, &answer)
-	}
+	var response Response
+	err = decode(outcome.Body, &response)
 	var result Result
 	if err == nil {
-		result, err = convert(answer)
+		result, err = convert(response)
 	}
 	if err != nil {
-		return none, unexpected(call, response, body, err)
+		return none, newError(op.name, call.Unexpected(err))
 	}
 	return result, nil
 }
 
-// do is send for an operation that is answered by nothing but success.
-func do[Request any](
-	ctx context.Context,
-	call *transport.Call,
-	method func(context.Context, Request, ...gen.RequestEditorFn) (*http.Response, error),
-	request Request,
-) error {
-	_, err := send(ctx, call, method, request, func(gen.EmptyResponse) (struct{}, error) { return struct{}{}, nil })
+// do is send for an operation that promises nothing but success.
+func do[Request any](ctx context.Context, c *Client, op operation[Request, gen.EmptyResponse], request Request) error {
+	_, err := send(ctx, c, op, request, func(gen.EmptyResponse) (struct{}, error) { return struct{}{}, nil })
 	return err
+}
+
+// decode reads a response that must be a JSON object: a login page, an empty body and null are none.
+func decode(body []byte, response any) error {
+	start := bytes.TrimLeft(body, " \t\r\n")
+	switch {
+	case len(start) == 0:
+		return errors.New("the response is empty")
+	case start[0] != '{':
+		return errors.New("the response is not a JSON object")
+	}
+	return json.Unmarshal(body, response)
 }

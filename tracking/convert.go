@@ -14,13 +14,13 @@ import (
 // would be null on the wire and a 500 from the server; tags are sorted by key, so that the same call makes the same
 // bytes.
 
-// The promised objects that an answer can lack.
+// The promised objects that a response can lack.
 var (
-	errNoExperiment = errors.New("the answer holds no experiment")
-	errNoRun        = errors.New("the answer holds no run")
+	errNoExperiment = errors.New("the response holds no experiment")
+	errNoRun        = errors.New("the response holds no run")
 )
 
-func experiment(e *gen.Experiment) (*Experiment, error) {
+func toExperiment(e *gen.Experiment) (*Experiment, error) {
 	if e == nil || e.ExperimentID == "" {
 		return nil, errNoExperiment
 	}
@@ -30,22 +30,22 @@ func experiment(e *gen.Experiment) (*Experiment, error) {
 		ArtifactLocation: e.ArtifactLocation,
 		LifecycleStage:   LifecycleStage(e.LifecycleStage),
 		Tags:             experimentTagMap(e.Tags),
-		CreationTime:     timeOf(e.CreationTime),
-		LastUpdateTime:   timeOf(e.LastUpdateTime),
+		CreationTime:     fromMillis(e.CreationTime),
+		LastUpdateTime:   fromMillis(e.LastUpdateTime),
 	}, nil
 }
 
-func createdExperimentID(a gen.CreateExperimentResponse) (string, error) {
+func toExperimentID(a gen.CreateExperimentResponse) (string, error) {
 	if a.ExperimentID == "" {
-		return "", errors.New("the answer holds no experiment ID")
+		return "", errors.New("the response holds no experiment ID")
 	}
 	return a.ExperimentID, nil
 }
 
-func experimentList(a gen.SearchExperimentsResponse) (*ExperimentList, error) {
+func toExperimentList(a gen.SearchExperimentsResponse) (*ExperimentList, error) {
 	list := &ExperimentList{Experiments: make([]Experiment, 0, len(a.Experiments)), NextPageToken: a.NextPageToken}
 	for i := range a.Experiments {
-		e, err := experiment(&a.Experiments[i])
+		e, err := toExperiment(&a.Experiments[i])
 		if err != nil {
 			return nil, err
 		}
@@ -54,18 +54,18 @@ func experimentList(a gen.SearchExperimentsResponse) (*ExperimentList, error) {
 	return list, nil
 }
 
-func run(r *gen.Run) (*Run, error) {
+func toRun(r *gen.Run) (*Run, error) {
 	if r == nil {
 		return nil, errNoRun
 	}
-	info, err := runInfo(r.Info)
+	info, err := toRunInfo(r.Info)
 	if err != nil {
 		return nil, err
 	}
-	return &Run{Info: *info, Data: runData(r.Data)}, nil
+	return &Run{Info: *info, Data: toRunData(r.Data)}, nil
 }
 
-func runInfo(i *gen.RunInfo) (*RunInfo, error) {
+func toRunInfo(i *gen.RunInfo) (*RunInfo, error) {
 	if i == nil || i.RunID == "" {
 		return nil, errNoRun
 	}
@@ -75,14 +75,14 @@ func runInfo(i *gen.RunInfo) (*RunInfo, error) {
 		RunName:        i.RunName,
 		UserID:         i.UserID,
 		Status:         RunStatus(i.Status),
-		StartTime:      timeOf(i.StartTime),
-		EndTime:        timeOf(i.EndTime),
+		StartTime:      fromMillis(i.StartTime),
+		EndTime:        fromMillis(i.EndTime),
 		ArtifactURI:    i.ArtifactURI,
 		LifecycleStage: LifecycleStage(i.LifecycleStage),
 	}, nil
 }
 
-func runData(d *gen.RunData) RunData {
+func toRunData(d *gen.RunData) RunData {
 	if d == nil {
 		d = &gen.RunData{}
 	}
@@ -92,7 +92,7 @@ func runData(d *gen.RunData) RunData {
 		Tags:    make(map[string]string, len(d.Tags)),
 	}
 	for i, m := range d.Metrics {
-		data.Metrics[i] = Metric{Key: m.Key, Value: float64(m.Value), Timestamp: timeOf(&m.Timestamp), Step: int64(m.Step)}
+		data.Metrics[i] = Metric{Key: m.Key, Value: float64(m.Value), Timestamp: fromMillis(&m.Timestamp), Step: int64(m.Step)}
 	}
 	for i, p := range d.Params {
 		data.Params[i] = Param(p)
@@ -103,10 +103,10 @@ func runData(d *gen.RunData) RunData {
 	return data
 }
 
-func runList(a gen.SearchRunsResponse) (*RunList, error) {
+func toRunList(a gen.SearchRunsResponse) (*RunList, error) {
 	list := &RunList{Runs: make([]Run, 0, len(a.Runs)), NextPageToken: a.NextPageToken}
 	for i := range a.Runs {
-		r, err := run(&a.Runs[i])
+		r, err := toRun(&a.Runs[i])
 		if err != nil {
 			return nil, err
 		}
@@ -139,7 +139,7 @@ func runTags(tags map[string]string) []gen.RunTag {
 	return list
 }
 
-func wireParams(params []Param) []gen.Param {
+func fromParams(params []Param) []gen.Param {
 	list := make([]gen.Param, len(params))
 	for i, p := range params {
 		list[i] = gen.Param(p)
@@ -147,19 +147,19 @@ func wireParams(params []Param) []gen.Param {
 	return list
 }
 
-func wireMetrics(metrics []Metric) []gen.Metric {
+func fromMetrics(metrics []Metric) []gen.Metric {
 	list := make([]gen.Metric, len(metrics))
 	for i, m := range metrics {
-		list[i] = wireMetric(m)
+		list[i] = fromMetric(m)
 	}
 	return list
 }
 
-func wireMetric(m Metric) gen.Metric {
+func fromMetric(m Metric) gen.Metric {
 	return gen.Metric{
 		Key:       m.Key,
 		Value:     wire.Float64(m.Value),
-		Timestamp: milliseconds(m.Timestamp),
+		Timestamp: toMillis(m.Timestamp),
 		Step:      wire.Int64(m.Step),
 	}
 }
@@ -172,11 +172,11 @@ func orNow(t, now time.Time) time.Time {
 	return t
 }
 
-// milliseconds returns a time as MLflow counts it, in milliseconds since 1970.
-func milliseconds(t time.Time) wire.Int64 { return wire.Int64(t.UnixMilli()) }
+// toMillis returns a time as MLflow counts it, in milliseconds since 1970.
+func toMillis(t time.Time) wire.Int64 { return wire.Int64(t.UnixMilli()) }
 
-// timeOf returns the time for a number of milliseconds since 1970, and the zero time for none.
-func timeOf(ms *wire.Int64) time.Time {
+// fromMillis returns the time for a number of milliseconds since 1970, and the zero time for none.
+func fromMillis(ms *wire.Int64) time.Time {
 	if ms == nil {
 		return time.Time{}
 	}

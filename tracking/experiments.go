@@ -14,19 +14,18 @@ import (
 //
 // POST /api/2.0/mlflow/experiments/create
 func (c *Client) CreateExperiment(ctx context.Context, name string, opts ...CreateExperimentOption) (string, error) {
-	const op = "CreateExperiment"
 	var s createExperimentSettings
 	for _, option := range opts {
 		option.applyToCreateExperiment(&s)
 	}
-	if err := require(op, "name", name); err != nil {
+	if err := require(createExperiment.name, "name", name); err != nil {
 		return "", err
 	}
-	return send(ctx, newCall(op), c.api.CreateExperiment, gen.CreateExperimentRequest{
+	return send(ctx, c, createExperiment, gen.CreateExperimentRequest{
 		Name:             name,
 		ArtifactLocation: s.artifactLocation,
 		Tags:             experimentTags(s.tags),
-	}, createdExperimentID)
+	}, toExperimentID)
 }
 
 // GetExperiment returns the experiment with the given ID, also if it is deleted.
@@ -36,13 +35,12 @@ func (c *Client) CreateExperiment(ctx context.Context, name string, opts ...Crea
 //
 // GET /api/2.0/mlflow/experiments/get
 func (c *Client) GetExperiment(ctx context.Context, experimentID string) (*Experiment, error) {
-	const op = "GetExperiment"
-	if err := require(op, "experiment ID", experimentID); err != nil {
+	if err := require(getExperiment.name, "experiment ID", experimentID); err != nil {
 		return nil, err
 	}
 	request := &gen.GetExperimentParams{ExperimentID: experimentID}
-	return send(ctx, newCall(op), c.api.GetExperiment, request, func(a gen.GetExperimentResponse) (*Experiment, error) {
-		return experiment(a.Experiment)
+	return send(ctx, c, getExperiment, request, func(a gen.GetExperimentResponse) (*Experiment, error) {
+		return toExperiment(a.Experiment)
 	})
 }
 
@@ -52,13 +50,12 @@ func (c *Client) GetExperiment(ctx context.Context, experimentID string) (*Exper
 //
 // GET /api/2.0/mlflow/experiments/get-by-name
 func (c *Client) GetExperimentByName(ctx context.Context, name string) (*Experiment, error) {
-	const op = "GetExperimentByName"
-	if err := require(op, "name", name); err != nil {
+	if err := require(getExperimentByName.name, "name", name); err != nil {
 		return nil, err
 	}
 	request := &gen.GetExperimentByNameParams{ExperimentName: name}
-	return send(ctx, newCall(op), c.api.GetExperimentByName, request, func(a gen.GetExperimentByNameResponse) (*Experiment, error) {
-		return experiment(a.Experiment)
+	return send(ctx, c, getExperimentByName, request, func(a gen.GetExperimentByNameResponse) (*Experiment, error) {
+		return toExperiment(a.Experiment)
 	})
 }
 
@@ -69,11 +66,10 @@ func (c *Client) GetExperimentByName(ctx context.Context, name string) (*Experim
 //
 // POST /api/2.0/mlflow/experiments/update
 func (c *Client) UpdateExperiment(ctx context.Context, experimentID, newName string) error {
-	const op = "UpdateExperiment"
-	if err := require(op, "experiment ID", experimentID, "new name", newName); err != nil {
+	if err := require(updateExperiment.name, "experiment ID", experimentID, "new name", newName); err != nil {
 		return err
 	}
-	return do(ctx, newCall(op), c.api.UpdateExperiment, gen.UpdateExperimentRequest{ExperimentID: experimentID, NewName: newName})
+	return do(ctx, c, updateExperiment, gen.UpdateExperimentRequest{ExperimentID: experimentID, NewName: newName})
 }
 
 // DeleteExperiment marks an experiment, and the runs in it, as deleted. They can still be read and found, and the name
@@ -83,13 +79,11 @@ func (c *Client) UpdateExperiment(ctx context.Context, experimentID, newName str
 //
 // POST /api/2.0/mlflow/experiments/delete
 func (c *Client) DeleteExperiment(ctx context.Context, experimentID string) error {
-	const op = "DeleteExperiment"
-	if err := require(op, "experiment ID", experimentID); err != nil {
+	if err := require(deleteExperiment.name, "experiment ID", experimentID); err != nil {
 		return err
 	}
-	call := newCall(op)
-	err := do(ctx, call, c.api.DeleteExperiment, gen.DeleteExperimentRequest{ExperimentID: experimentID})
-	if alreadyDeleted(call, err) {
+	err := do(ctx, c, deleteExperiment, gen.DeleteExperimentRequest{ExperimentID: experimentID})
+	if deleteExperiment.doneBefore(err) {
 		return nil
 	}
 	return err
@@ -102,9 +96,8 @@ func (c *Client) DeleteExperiment(ctx context.Context, experimentID string) erro
 //
 // POST /api/2.0/mlflow/experiments/set-experiment-tag
 func (c *Client) SetExperimentTag(ctx context.Context, experimentID, key, value string) error {
-	const op = "SetExperimentTag"
-	if err := require(op, "experiment ID", experimentID, "key", key); err != nil {
+	if err := require(setExperimentTag.name, "experiment ID", experimentID, "key", key); err != nil {
 		return err
 	}
-	return do(ctx, newCall(op), c.api.SetExperimentTag, gen.SetExperimentTagRequest{ExperimentID: experimentID, Key: key, Value: value})
+	return do(ctx, c, setExperimentTag, gen.SetExperimentTagRequest{ExperimentID: experimentID, Key: key, Value: value})
 }

@@ -19,21 +19,19 @@ import (
 //
 // POST /api/2.0/mlflow/runs/log-metric
 func (c *Client) LogMetric(ctx context.Context, runID, key string, value float64, opts ...LogMetricOption) error {
-	const op = "LogMetric"
 	metric := Metric{Key: key, Value: value}
 	for _, option := range opts {
 		option.applyToLogMetric(&metric)
 	}
-	if err := require(op, "run ID", runID, "key", key); err != nil {
+	if err := require(logMetric.name, "run ID", runID, "key", key); err != nil {
 		return err
 	}
 	metric.Timestamp = orNow(metric.Timestamp, time.Now())
-	point := wireMetric(metric)
-	call := newCall(op)
-	err := do(ctx, call, c.api.LogMetric, gen.LogMetricRequest{
+	point := fromMetric(metric)
+	err := do(ctx, c, logMetric, gen.LogMetricRequest{
 		RunID: runID, Key: point.Key, Value: point.Value, Timestamp: point.Timestamp, Step: point.Step,
 	})
-	if math.IsNaN(value) && alreadyStored(call, err) {
+	if math.IsNaN(value) && logMetric.doneBefore(err) {
 		return nil
 	}
 	return err
@@ -47,13 +45,12 @@ func (c *Client) LogMetric(ctx context.Context, runID, key string, value float64
 //
 // POST /api/2.0/mlflow/runs/log-parameter
 func (c *Client) LogParam(ctx context.Context, runID, key, value string) error {
-	const op = "LogParam"
-	if err := require(op, "run ID", runID, "key", key); err != nil {
+	if err := require(logParam.name, "run ID", runID, "key", key); err != nil {
 		return err
 	}
-	err := do(ctx, newCall(op), c.api.LogParam, gen.LogParamRequest{RunID: runID, Key: key, Value: value})
+	err := do(ctx, c, logParam, gen.LogParamRequest{RunID: runID, Key: key, Value: value})
 	if err == nil {
-		c.warnOfCut(ctx, op, key, value, maxParamValue)
+		c.warnTruncated(ctx, logParam.name, key, value, maxParamValue)
 	}
 	return err
 }
@@ -66,13 +63,12 @@ func (c *Client) LogParam(ctx context.Context, runID, key, value string) error {
 //
 // POST /api/2.0/mlflow/runs/set-tag
 func (c *Client) SetTag(ctx context.Context, runID, key, value string) error {
-	const op = "SetTag"
-	if err := require(op, "run ID", runID, "key", key); err != nil {
+	if err := require(setTag.name, "run ID", runID, "key", key); err != nil {
 		return err
 	}
-	err := do(ctx, newCall(op), c.api.SetTag, gen.SetTagRequest{RunID: runID, Key: key, Value: value})
+	err := do(ctx, c, setTag, gen.SetTagRequest{RunID: runID, Key: key, Value: value})
 	if err == nil {
-		c.warnOfCut(ctx, op, key, value, maxTagValue)
+		c.warnTruncated(ctx, setTag.name, key, value, maxTagValue)
 	}
 	return err
 }
@@ -83,13 +79,11 @@ func (c *Client) SetTag(ctx context.Context, runID, key, value string) error {
 //
 // POST /api/2.0/mlflow/runs/delete-tag
 func (c *Client) DeleteTag(ctx context.Context, runID, key string) error {
-	const op = "DeleteTag"
-	if err := require(op, "run ID", runID, "key", key); err != nil {
+	if err := require(deleteTag.name, "run ID", runID, "key", key); err != nil {
 		return err
 	}
-	call := newCall(op)
-	err := do(ctx, call, c.api.DeleteTag, gen.DeleteTagRequest{RunID: runID, Key: key})
-	if alreadyDeleted(call, err) {
+	err := do(ctx, c, deleteTag, gen.DeleteTagRequest{RunID: runID, Key: key})
+	if deleteTag.doneBefore(err) {
 		return nil
 	}
 	return err
@@ -102,8 +96,8 @@ const (
 	maxTagValue   = 5000 // 8000 since MLflow 2.17
 )
 
-// warnOfCut logs a warning if the server has stored, or may have stored, less than the value.
-func (c *Client) warnOfCut(ctx context.Context, op, key, value string, limit int) {
+// warnTruncated logs a warning if the server has stored, or may have stored, less than the value.
+func (c *Client) warnTruncated(ctx context.Context, op, key, value string, limit int) {
 	if len(value) <= limit { // a character has at least one byte
 		return
 	}

@@ -20,39 +20,38 @@ import (
 //
 // POST /api/2.0/mlflow/runs/create
 func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...CreateRunOption) (*Run, error) {
-	const op = "CreateRun"
 	var s createRunSettings
 	for _, option := range opts {
 		option.applyToCreateRun(&s)
 	}
-	if err := require(op, "experiment ID", experimentID); err != nil {
+	if err := require(createRun.name, "experiment ID", experimentID); err != nil {
 		return nil, err
 	}
-	name, err := s.runName.get(op)
+	name, err := s.runName.get(createRun.name)
 	if err != nil {
 		return nil, err
 	}
-	key, err := s.idempotencyKey.get(op)
+	key, err := s.idempotencyKey.get(createRun.name)
 	if err != nil {
 		return nil, err
 	}
 	if key != "" {
 		s.tags = merged(s.tags, map[string]string{idempotencyTag: key})
 	}
-	call, request := newCall(op), gen.CreateRunRequest{
+	request := gen.CreateRunRequest{
 		ExperimentID: experimentID,
 		UserID:       cmp.Or(s.tags["mlflow.user"], "unknown"),
 		RunName:      name,
-		StartTime:    milliseconds(orNow(s.startTime, time.Now())),
+		StartTime:    toMillis(orNow(s.startTime, time.Now())),
 		Tags:         runTags(s.tags),
 	}
 	if key != "" {
-		return c.createOnce(ctx, call, request, key)
+		return c.createOnce(ctx, request, key)
 	}
-	return send(ctx, call, c.api.CreateRun, request, createdRun)
+	return send(ctx, c, createRun, request, toCreatedRun)
 }
 
-func createdRun(a gen.CreateRunResponse) (*Run, error) { return run(a.Run) }
+func toCreatedRun(a gen.CreateRunResponse) (*Run, error) { return toRun(a.Run) }
 
 // GetRun returns a run, also if it is deleted, with the latest value of each metric.
 //
@@ -60,12 +59,11 @@ func createdRun(a gen.CreateRunResponse) (*Run, error) { return run(a.Run) }
 //
 // GET /api/2.0/mlflow/runs/get
 func (c *Client) GetRun(ctx context.Context, runID string) (*Run, error) {
-	const op = "GetRun"
-	if err := require(op, "run ID", runID); err != nil {
+	if err := require(getRun.name, "run ID", runID); err != nil {
 		return nil, err
 	}
 	request := &gen.GetRunParams{RunID: runID}
-	return send(ctx, newCall(op), c.api.GetRun, request, func(a gen.GetRunResponse) (*Run, error) { return run(a.Run) })
+	return send(ctx, c, getRun, request, func(a gen.GetRunResponse) (*Run, error) { return toRun(a.Run) })
 }
 
 // UpdateRun changes what the options ask for, and nothing else, and returns the run as the server then has it. Without
@@ -76,31 +74,30 @@ func (c *Client) GetRun(ctx context.Context, runID string) (*Run, error) {
 //
 // POST /api/2.0/mlflow/runs/update
 func (c *Client) UpdateRun(ctx context.Context, runID string, opts ...UpdateRunOption) (*RunInfo, error) {
-	const op = "UpdateRun"
 	var s updateRunSettings
 	for _, option := range opts {
 		option.applyToUpdateRun(&s)
 	}
-	if err := require(op, "run ID", runID); err != nil {
+	if err := require(updateRun.name, "run ID", runID); err != nil {
 		return nil, err
 	}
-	name, err := s.runName.get(op)
+	name, err := s.runName.get(updateRun.name)
 	if err != nil {
 		return nil, err
 	}
 	request := gen.UpdateRunRequest{RunID: runID, RunName: name}
 	if s.status != nil {
 		if !s.status.known() {
-			return nil, invalid(op, "unknown run status %q", *s.status)
+			return nil, invalid(updateRun.name, "unknown run status %q", *s.status)
 		}
 		request.Status = gen.RunStatus(*s.status)
 	}
 	if !s.endTime.IsZero() {
-		endTime := milliseconds(s.endTime)
+		endTime := toMillis(s.endTime)
 		request.EndTime = &endTime
 	}
-	return send(ctx, newCall(op), c.api.UpdateRun, request, func(a gen.UpdateRunResponse) (*RunInfo, error) {
-		info, err := runInfo(a.RunInfo)
+	return send(ctx, c, updateRun, request, func(a gen.UpdateRunResponse) (*RunInfo, error) {
+		info, err := toRunInfo(a.RunInfo)
 		if err == nil && s.status != nil && info.Status != *s.status {
 			// Servers answer 200 to a status that they don't know.
 			err = fmt.Errorf("the status is %s after setting it to %s", info.Status, *s.status)
@@ -115,9 +112,8 @@ func (c *Client) UpdateRun(ctx context.Context, runID string, opts ...UpdateRunO
 //
 // POST /api/2.0/mlflow/runs/delete
 func (c *Client) DeleteRun(ctx context.Context, runID string) error {
-	const op = "DeleteRun"
-	if err := require(op, "run ID", runID); err != nil {
+	if err := require(deleteRun.name, "run ID", runID); err != nil {
 		return err
 	}
-	return do(ctx, newCall(op), c.api.DeleteRun, gen.DeleteRunRequest{RunID: runID})
+	return do(ctx, c, deleteRun, gen.DeleteRunRequest{RunID: runID})
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
 // SearchExperiments returns one page of the experiments that the options ask for; by default the first 1000 active
@@ -16,22 +17,21 @@ import (
 //
 // POST /api/2.0/mlflow/experiments/search
 func (c *Client) SearchExperiments(ctx context.Context, opts ...SearchExperimentsOption) (*ExperimentList, error) {
-	const op = "SearchExperiments"
 	s := searchSettings{maxResults: defaultMaxResults}
 	for _, option := range opts {
 		option.applyToSearchExperiments(&s)
 	}
-	view, err := s.view(op)
+	view, err := s.view(searchExperiments.name)
 	if err != nil {
 		return nil, err
 	}
-	return send(ctx, newCall(op), c.api.SearchExperiments, gen.SearchExperimentsRequest{
+	return send(ctx, c, searchExperiments, gen.SearchExperimentsRequest{
 		Filter:     s.filter,
 		MaxResults: s.maxResults,
 		OrderBy:    s.orderBy,
 		PageToken:  s.pageToken,
 		ViewType:   view,
-	}, experimentList)
+	}, toExperimentList)
 }
 
 // SearchRuns returns one page of the runs of the given experiments that the options ask for; by default the first 1000
@@ -46,28 +46,27 @@ func (c *Client) SearchExperiments(ctx context.Context, opts ...SearchExperiment
 //
 // POST /api/2.0/mlflow/runs/search
 func (c *Client) SearchRuns(ctx context.Context, experimentIDs []string, opts ...SearchRunsOption) (*RunList, error) {
-	const op = "SearchRuns"
 	s := searchSettings{maxResults: defaultMaxResults}
 	for _, option := range opts {
 		option.applyToSearchRuns(&s)
 	}
 	for _, id := range experimentIDs {
-		if err := require(op, "experiment ID", id); err != nil {
+		if err := require(searchRuns.name, "experiment ID", id); err != nil {
 			return nil, err
 		}
 	}
-	view, err := s.view(op)
+	view, err := s.view(searchRuns.name)
 	if err != nil {
 		return nil, err
 	}
-	return send(ctx, newCall(op), c.api.SearchRuns, gen.SearchRunsRequest{
+	return send(ctx, c, searchRuns, gen.SearchRunsRequest{
 		ExperimentIDs: append([]string{}, experimentIDs...), // never null, which is a 500
 		Filter:        s.filter,
 		MaxResults:    s.maxResults,
 		OrderBy:       s.orderBy,
 		PageToken:     s.pageToken,
 		RunViewType:   view,
-	}, runList)
+	}, toRunList)
 }
 
 // AllExperiments returns an iterator over all experiments that the options ask for, fetched page by page with
@@ -132,7 +131,9 @@ func allPages[T any](op string, fetch func(token string) (items []T, next string
 			}
 			if seen[next] {
 				// Servers do: MLflow 2.9 when it is asked for pages of 0 runs.
-				yield(none, &Error{Op: op, StatusCode: http.StatusOK, Message: "the server repeats a page token", Attempts: 1})
+				yield(none, newError(op, transport.Outcome{
+					Kind: transport.Unexpected, Status: http.StatusOK, Message: "the server repeats a page token",
+				}))
 				return
 			}
 			seen[next], token = true, next

@@ -9,42 +9,25 @@ import (
 )
 
 const (
-	// DefaultMaxBody bounds the answers that are read, after decompression.
+	// DefaultMaxBody limits the responses that are read, after decompression.
 	DefaultMaxBody = 256 << 20
-	// maxErrorBody bounds what is read of an answer that reports an error, or is none of MLflow's.
+	// maxErrorBody limits what is read of a response that reports an error, or is not a JSON object.
 	maxErrorBody = 64 << 10
-	// recognizable is how much of an answer tells whether it is one of MLflow's.
-	recognizable = 512
+	// sniffLen is how much of a response tells whether it is a JSON object.
+	sniffLen = 512
 )
 
-// ReadBody returns the answer's body, as far as it could be read, and closes it. Of an answer that reports an error, or
-// is no JSON object, it returns the beginning.
-func ReadBody(response *http.Response) ([]byte, error) {
-	whole, ok := response.Body.(*wholeBody)
-	if !ok {
-		whole = buffer(response, DefaultMaxBody)
-	}
-	return whole.data, whole.err
-}
+var errTooLarge = errors.New("the response is larger")
 
-// wholeBody is a body that has been read already, so that reading it again takes neither time nor a connection. It
-// ends with the error that the reading ended with.
-type wholeBody struct {
-	io.Reader
-	data []byte
-	err  error
-}
-
-func (*wholeBody) Close() error { return nil }
-
-// buffer reads the answer's body, within bounds, and closes it.
-func buffer(response *http.Response, limit int64) *wholeBody {
+// readBody reads the response's body, within limits, and closes it. It returns what it read even if it fails. Of a
+// response that reports an error, or is not a JSON object, it returns the beginning.
+func readBody(response *http.Response, limit int64) ([]byte, error) {
 	defer response.Body.Close()
 	var data bytes.Buffer
 	if expected := response.ContentLength; 0 < expected && expected <= 1<<20 {
 		data.Grow(int(expected) + 2*bytes.MinRead) // MinRead more for each ReadFrom, and none of them grows it again
 	}
-	n, err := data.ReadFrom(io.LimitReader(response.Body, min(limit+1, recognizable)))
+	n, err := data.ReadFrom(io.LimitReader(response.Body, min(limit+1, sniffLen)))
 	failed := response.StatusCode >= 300 || !bytes.HasPrefix(bytes.TrimLeft(data.Bytes(), " \t\r\n"), []byte("{"))
 	if failed {
 		limit = min(limit, maxErrorBody)
@@ -60,14 +43,22 @@ func buffer(response *http.Response, limit int64) *wholeBody {
 			err = fmt.Errorf("%w than %d MiB", errTooLarge, limit>>20)
 		}
 	}
-	whole := &wholeBody{Reader: bytes.NewReader(data.Bytes()), data: data.Bytes(), err: err}
-	if err != nil {
-		whole.Reader = io.MultiReader(whole.Reader, failingReader{err})
-	}
-	return whole
+	return data.Bytes(), err
 }
 
-var errTooLarge = errors.New("the answer is larger")
+// A bufferedBody is a body that has been read already, so that reading it again takes neither time nor a connection. It
+// ends with the error that the reading ended with.
+type bufferedBody struct{ io.Reader }
+
+func newBufferedBody(data []byte, err error) bufferedBody {
+	if err == nil {
+		return bufferedBody{bytes.NewReader(data)}
+	}
+	return bufferedBody{io.MultiReader(bytes.NewReader(data), failingReader{err})}
+}
+
+// Close does nothing: the connection is free already.
+func (bufferedBody) Close() error { return nil }
 
 type failingReader struct{ err error }
 

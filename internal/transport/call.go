@@ -1,119 +1,245 @@
 package transport
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"html"
+	"fmt"
+	"log/slog"
 	"net/http"
-	"net/url"
+	"net/http/httptrace"
 	"slices"
-	"strconv"
 	"strings"
+	"sync/atomic"
+	"time"
 )
 
-// A Call is one use of an operation. The caller says what it is and puts it into the request's context; the transport
-// writes what became of it. A call can be used for several requests in turn, which share its attempts.
+// An Operation is what the transport needs to know of a method: what to call it, and whether to retry it.
+type Operation struct {
+	// Name is the name of the method, such as "LogMetric".
+	Name string
+	// MayRunTwice tells that the server may run the request more than once. If it may not, the request is retried only if
+	// it cannot have run.
+	MayRunTwice bool
+}
+
+// A Call sends the request of one operation, retrying where that is safe, and knows afterwards what became of it. It is
+// used once.
 type Call struct {
-	// Operation is the operation's name, such as "LogMetric".
-	Operation string
-	// Repeatable tells that the server may run the request more than once.
-	Repeatable bool
-	// BeforeRepeat, if set, is asked before a request is sent again that the server may have run, and must not run twice.
-	// It returns an error if the request shall not be sent again.
-	BeforeRepeat func(context.Context) error
+	// HasRun, if set, is asked before the retry of a request that must not run twice and may have run: whether the server
+	// has run it. If it has, or if HasRun fails, the request is not sent again, and the outcome is that of the last attempt.
+	HasRun func(context.Context) (bool, error)
 
-	// Attempts counts how often a request was sent, or tried to be.
-	Attempts int
-	// MayHaveRun tells that the server may have run an attempt before the last one, whose answer was lost.
-	MayHaveRun bool
-	// Interrupted is why the request was not sent again after the answer that is returned: the context's error, or
-	// that of BeforeRepeat.
-	Interrupted error
+	client    *Client
+	operation Operation
+	outcome   Outcome
 
-	dbRefusals       int // how many answers were the database's no
-	ignoresWorkspace bool
-	authorization    string      // the header of the last attempt
-	fresh            string      // the header of the next one, if it is known already
-	sent             http.Header // those of the last attempt
+	attempts          int
+	mayHaveRun        bool
+	databaseRefusals  int
+	ignoresWorkspace  bool
+	authorization     string      // the header of the last attempt
+	nextAuthorization string      // the header of the next one, if it is known already
+	sent              http.Header // those of the last attempt
 }
 
-type callKey struct{}
+// Outcome returns what became of the request; the zero Outcome if none was sent.
+func (c *Call) Outcome() Outcome { return c.outcome }
 
-// WithCall returns a context that carries the call to the transport.
-func WithCall(ctx context.Context, call *Call) context.Context {
-	return context.WithValue(ctx, callKey{}, call)
-}
-
-func callFrom(ctx context.Context) *Call {
-	if call, ok := ctx.Value(callKey{}).(*Call); ok {
-		return call
+// Do sends the request, retrying where that is safe, and returns the last response, whatever its status, with a body
+// that has been read already. The error is non-nil only if no complete response came; it wraps an error of package
+// context only if the request's own context ended. Do closes the request's body.
+func (c *Call) Do(request *http.Request) (*http.Response, error) {
+	if request.Body != nil {
+		defer request.Body.Close()
 	}
-	return &Call{}
+	c.outcome = c.redacted(c.run(request))
+	return c.outcome.result()
 }
 
-// Redact returns text without the secrets that were sent, which a server or a proxy may echo.
-func (c *Call) Redact(text string) string {
-	for _, secret := range c.secrets() {
-		text = strings.ReplaceAll(text, secret, "[redacted]")
+// run sends the request until an attempt is final.
+func (c *Call) run(request *http.Request) Outcome {
+	ctx := request.Context()
+	if refusal := c.checkWorkspace(ctx); refusal != nil {
+		return *refusal
 	}
-	return text
+	for renewed := false; ; {
+		start := time.Now()
+		o := c.attempt(request)
+		duration := time.Since(start)
+		if o.Kind == DatabaseRefused {
+			c.databaseRefusals++
+		}
+		wait, retry := c.retryDelay(request, o)
+		if !renewed && c.hasNewCredentials(ctx, o) {
+			renewed, wait, retry = true, 0, true
+		}
+		c.log(request, o, duration, wait, retry)
+		if !retry {
+			return o
+		}
+		if err := c.beforeRetry(ctx, o, wait); err != nil {
+			return o.stoppedBy(err, ctx.Err() != nil)
+		}
+	}
 }
 
-// CleanError is CleanError, and redacts the secrets that were sent: the text of an error of net/http's may quote the
-// server.
-func (c *Call) CleanError(err error) error {
-	err = CleanError(err)
-	if text := err.Error(); c.Redact(text) == text {
+// attempt sends the request once.
+func (c *Call) attempt(request *http.Request) Outcome {
+	c.attempts++
+	caller, ctx := request.Context(), request.Context()
+	if limit := c.client.config.Timeout; limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(caller, limit, attemptTimeout(limit))
+		defer cancel()
+	}
+	request = request.Clone(ctx)
+	if err := c.prepare(request); err != nil {
+		return c.notSent(caller, reason(caller, ctx, err))
+	}
+	if c.operation.MayRunTwice {
+		request = c.traceReplays(request)
+	}
+	response, err := c.client.http.Do(request)
+	if err == nil && response.StatusCode < 100 { // net/http lets it pass
+		err = fmt.Errorf("malformed HTTP status %d", response.StatusCode)
+		response.Body.Close()
+		err = newURLError(request, err)
+	}
+	if err != nil {
+		return c.failed(reasonOf(caller, ctx, err))
+	}
+	body, err := readBody(response, c.client.config.MaxBody)
+	tooLate := err != nil && (ctx.Err() != nil || isTimeout(err))
+	// An error status says enough, even if its body came too late.
+	if tooLate && (caller.Err() != nil || response.StatusCode < 300) {
+		return c.failed(reasonOf(caller, ctx, newURLError(request, err)))
+	}
+	return c.received(response, body, err)
+}
+
+// prepare gives a copy of the request its own body, and its headers.
+func (c *Call) prepare(request *http.Request) error {
+	if request.GetBody != nil {
+		body, err := request.GetBody()
+		if err != nil {
+			return err
+		}
+		request.Body = body
+	}
+	config := &c.client.config
+	request.Header.Set("Accept", "application/json")
+	if config.UserAgent != "" {
+		request.Header.Set("User-Agent", config.UserAgent)
+	}
+	if config.Workspace != "" && !c.ignoresWorkspace {
+		request.Header.Set("X-Mlflow-Workspace", config.Workspace)
+	}
+	if err := c.authorize(request); err != nil {
 		return err
 	}
-	var failed *url.Error
-	if !errors.As(err, &failed) {
-		return &redactedError{c.Redact(err.Error()), err}
-	}
-	cause := &redactedError{c.Redact(failed.Err.Error()), failed.Err}
-	return &url.Error{Op: failed.Op, URL: c.Redact(failed.URL), Err: cause}
-}
-
-// A redactedError is an error with another text. It does not unwrap to the one that has the secrets.
-type redactedError struct {
-	text string
-	err  error
-}
-
-func (e *redactedError) Error() string        { return e.text }
-func (e *redactedError) Is(target error) bool { return errors.Is(e.err, target) }
-func (e *redactedError) Timeout() bool        { return isTimeout(e.err) }
-
-// secrets returns what the last request carried that nobody else may see, as it is and as it looks when it is quoted.
-// Short values are left out: they would blank out parts of ordinary words.
-func (c *Call) secrets() []string {
-	const short = 4
-	var all []string
-	keep := func(secret string) {
-		if len(secret) > short {
-			all = append(all, secret, strings.Trim(strconv.Quote(secret), `"`), url.QueryEscape(secret), html.EscapeString(secret))
-		}
-	}
-	sent := http.Request{Header: c.sent}
-	if username, password, ok := sent.BasicAuth(); ok {
-		keep(username + ":" + password)
-		keep(password)
-	}
-	_, credentials, _ := strings.Cut(c.sent.Get("Authorization"), " ")
-	keep(credentials)
-	for name, values := range c.sent {
-		switch name {
-		case "Accept", "Content-Type", "User-Agent", "X-Mlflow-Workspace":
+	for name, values := range config.Header() {
+		if name == "Host" { // net/http takes it from here, and ignores the header of that name
+			request.Host = values[0]
 			continue
 		}
-		for _, value := range values {
-			keep(value)
+		request.Header[name] = slices.Clone(values)
+	}
+	c.sent = request.Header
+	if config.Edit != nil {
+		if err := config.Edit(request.Context(), request); err != nil {
+			return err
+		}
+		c.sent = request.Header // in case it was replaced
+	}
+	delete(request.Header, "Idempotency-Key")
+	if c.operation.MayRunTwice {
+		// Tells net/http, and no one else, that it may send the request again on finding a connection dead. An editor that
+		// signs must not see it.
+		request.Header["Idempotency-Key"] = []string{}
+	}
+	return nil
+}
+
+// authorize sets the Authorization header.
+func (c *Call) authorize(request *http.Request) error {
+	source := c.client.config.Authorization
+	if source == nil {
+		return nil
+	}
+	if c.nextAuthorization != "" {
+		c.authorization, c.nextAuthorization = c.nextAuthorization, ""
+	} else {
+		var err error
+		if c.authorization, err = source(request.Context()); err != nil {
+			return err
 		}
 	}
-	slices.SortFunc(all, func(a, b string) int {
-		// A secret that another one holds goes after it, or the rest of the other one would be left.
-		return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b))
-	})
-	return slices.Compact(all)
+	if c.authorization != "" {
+		request.Header.Set("Authorization", c.authorization)
+	}
+	return nil
+}
+
+// hasNewCredentials tells whether there are other credentials than those that the server refused without running the
+// request.
+func (c *Call) hasNewCredentials(ctx context.Context, o Outcome) bool {
+	config := &c.client.config
+	if o.Status != http.StatusUnauthorized || config.Authorization == nil {
+		return false
+	}
+	if config.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, config.Timeout)
+		defer cancel()
+	}
+	authorization, err := config.Authorization(ctx)
+	if err != nil || authorization == c.authorization {
+		return false
+	}
+	c.nextAuthorization = authorization
+	return true
+}
+
+// traceReplays returns the request such that the call notices when net/http itself sends it again, on losing a
+// connection that was used before: the server may have run the request by then.
+func (c *Call) traceReplays(request *http.Request) *http.Request {
+	var unanswered atomic.Bool
+	return request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) {
+			if unanswered.Swap(true) {
+				c.mayHaveRun = true
+			}
+		},
+		GotFirstResponseByte: func() { unanswered.Store(false) }, // of a redirect, perhaps
+	}))
+}
+
+// log tells of an attempt. It names nothing but what is listed here: no body, no query, no header.
+func (c *Call) log(request *http.Request, o Outcome, duration, wait time.Duration, retry bool) {
+	attributes := []slog.Attr{
+		slog.String("operation", c.operation.Name),
+		slog.String("method", request.Method),
+		slog.String("route", route(request.URL.Path)),
+		slog.Int("attempt", c.attempts),
+		slog.Duration("duration", duration),
+	}
+	if o.Status != 0 {
+		attributes = append(attributes, slog.Int("status", o.Status))
+	}
+	if o.Kind != Success {
+		attributes = append(attributes, slog.String("failure", o.Kind.String()))
+	}
+	level, message := slog.LevelDebug, "mlflow request"
+	if retry {
+		level, message = slog.LevelWarn, "mlflow request is retried"
+		attributes = append(attributes, slog.Duration("wait", wait))
+	}
+	c.client.config.Logger.LogAttrs(request.Context(), level, message, attributes...)
+}
+
+// route returns the part of a path that MLflow knows, without the tracking URI's own, which may be private.
+func route(path string) string {
+	if i := strings.LastIndex(path, "/api/"); i >= 0 {
+		return path[i:]
+	}
+	return ""
 }

@@ -3,6 +3,7 @@ package transport
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -12,18 +13,53 @@ import (
 	"time"
 )
 
-// failure returns the error of a request to which no answer came, or not in full before a time limit.
-func failure(caller, attempt context.Context, request *http.Request, err error) error {
-	var failed *url.Error
-	if !errors.As(err, &failed) {
-		method := cmp.Or(request.Method, http.MethodGet)
-		failed = &url.Error{Op: method[:1] + strings.ToLower(method[1:]), URL: request.URL.String(), Err: err}
+// kindOfError returns what it means that no response came because of err, in which only the caller's own context
+// counts as one that ended; see reason.
+func kindOfError(err error) Kind {
+	var (
+		network     *net.OpError
+		lookup      *net.DNSError
+		certificate *tls.CertificateVerificationError
+		notTLS      tls.RecordHeaderError
+	)
+	errors.As(err, &network)
+	during := func(op string) bool { return network != nil && network.Op == op }
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return Canceled
+	case asURLError(err) == nil: // a Doer of the caller's own has errors of its own
+		return NotSent
+	case errors.As(err, &certificate), errors.As(err, &notTLS), errors.Is(err, http.ErrSchemeMismatch):
+		return NotTrusted
+	case during("remote error"): // what crypto/tls calls an alert, such as that a client certificate is needed
+		return NotTrusted
+	case errors.As(err, &lookup):
+		return NameNotResolved
+	case during("dial"), during("proxyconnect"):
+		return NoConnection
+	case isTimeout(err):
+		return Timeout
 	}
-	return CleanError(&url.Error{Op: failed.Op, URL: failed.URL, Err: reason(caller, attempt, failed.Err)})
+	return ConnectionLost
 }
 
-// reason returns why an attempt failed. That is an error of package context if and only if the caller's context ended:
-// those who get one give up, and net/http says the same of every time limit, its own and ours.
+// newURLError returns the error of a request that net/http has none for.
+func newURLError(request *http.Request, err error) error {
+	method := cmp.Or(request.Method, http.MethodGet)
+	return &url.Error{Op: method[:1] + strings.ToLower(method[1:]), URL: request.URL.String(), Err: err}
+}
+
+// reasonOf returns the error of net/http with the reason why the attempt failed.
+func reasonOf(caller, attempt context.Context, err error) error {
+	failed := asURLError(err)
+	if failed == nil {
+		return reason(caller, attempt, err)
+	}
+	return &url.Error{Op: failed.Op, URL: failed.URL, Err: reason(caller, attempt, failed.Err)}
+}
+
+// reason returns why an attempt failed. That is an error of package context only if the caller's context ended: net/http
+// reports its own timeouts, and ours, as context errors too, and callers would take those for their own cancellation.
 func reason(caller, attempt context.Context, err error) error {
 	switch ended := caller.Err(); {
 	case ended != nil && !errors.Is(err, ended): // net/http puts the context's cause in its place
@@ -40,9 +76,19 @@ func reason(caller, attempt context.Context, err error) error {
 	return err
 }
 
-// attemptTimeout is why an attempt ended whose answer took too long.
+// stoppedError returns the error of a request that is not retried because of err, after an attempt that failed with
+// last.
+func stoppedError(err, last error) error {
+	failed := asURLError(last)
+	if failed == nil {
+		return err
+	}
+	return &url.Error{Op: failed.Op, URL: failed.URL, Err: fmt.Errorf("%w, about to retry after: %w", err, failed.Err)}
+}
+
+// attemptTimeout is why an attempt ended whose response took too long.
 func attemptTimeout(limit time.Duration) error {
-	return timeoutError("no complete answer within " + limit.String())
+	return timeoutError("no complete response within " + limit.String())
 }
 
 // timeoutError is the text of an error that reports a time limit, and is not [context.DeadlineExceeded].
@@ -52,53 +98,7 @@ func (e timeoutError) Error() string   { return string(e) }
 func (e timeoutError) Timeout() bool   { return true }
 func (e timeoutError) Temporary() bool { return true }
 
-// kindOfFailure returns a word for why no answer came, for logs: the text of an error may hold anything.
-func kindOfFailure(err error) string {
-	var (
-		sent   *url.Error
-		lookup *net.DNSError
-		dial   *net.OpError
-	)
-	switch {
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return "context ended"
-	case !errors.As(err, &sent):
-		return "not sent"
-	case isTimeout(err):
-		return "timeout"
-	case errors.As(err, &lookup):
-		return "name not resolved"
-	case errors.As(err, &dial) && dial.Op == "dial":
-		return "no connection"
-	}
-	return "connection lost"
-}
-
 func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout()
-}
-
-// CleanError returns err, if it is a *[url.Error], without what its URLs may hold of secrets: after a redirect it has
-// that of a login page, complete with its tokens.
-func CleanError(err error) error {
-	var failed *url.Error
-	if !errors.As(err, &failed) {
-		return err
-	}
-	cause := failed.Err
-	if strings.HasPrefix(cause.Error(), "failed to parse Location header") { // which it quotes, complete with tokens
-		cause = errors.New("the server redirects to something that is not a URL")
-	}
-	return &url.Error{Op: failed.Op, URL: CleanURL(failed.URL), Err: cause}
-}
-
-// CleanURL returns a URL without user info, query and fragment.
-func CleanURL(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil {
-		return "(unreadable URL)"
-	}
-	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
-	return u.String()
 }

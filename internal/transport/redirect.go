@@ -8,16 +8,15 @@ import (
 
 const maxRedirects = 10
 
-// harmless are the headers that another host may see, unless they are configured: all others may be credentials, or
-// the work of a request editor that signs.
-var harmless = []string{"Accept", "Content-Type", "User-Agent"}
+// safeForOtherHosts are the headers that another host may see, unless they are configured: all others may be
+// credentials, or the work of a request editor that signs.
+var safeForOtherHosts = []string{"Accept", "Content-Type", "User-Agent"}
 
 // redirectPolicy returns a [http.Client.CheckRedirect] that follows a redirect only with the method of the request,
 // and hands credentials, configured headers and the tracking URI to nobody but the first host. A redirect that it does
-// not follow becomes the answer. The policy of the caller's own client, if there is one, is asked as well.
+// not follow becomes the response. The policy of the caller's own client, if there is one, is asked as well.
 //
-// Following 301, 302 and 303 as net/http does would make a GET without a body of a POST, and a login page of a
-// logged metric.
+// On 301, 302 and 303 net/http turns a POST into a GET without a body; a login page would then look like success.
 func redirectPolicy(
 	callers func(*http.Request, []*http.Request) error,
 	header func() http.Header,
@@ -28,11 +27,11 @@ func redirectPolicy(
 		if !follow || request.Method != first.Method || len(via) > maxRedirects {
 			return http.ErrUseLastResponse
 		}
-		if leaves(append(via, request)) {
+		if crossesHost(append(via, request)) {
 			request.Host = "" // net/http keeps a configured one for a location without a scheme, even if that names a host
 			maps.DeleteFunc(request.Header, func(name string, _ []string) bool {
 				_, configured := header()[name]
-				return configured || !slices.Contains(harmless, name)
+				return configured || !slices.Contains(safeForOtherHosts, name)
 			})
 		}
 		if callers != nil {
@@ -42,8 +41,8 @@ func redirectPolicy(
 	}
 }
 
-// leaves tells whether any request of the chain goes to another host than the first, or from https to http.
-func leaves(chain []*http.Request) bool {
+// crossesHost tells whether any request of the chain goes to another host than the first, or from https to http.
+func crossesHost(chain []*http.Request) bool {
 	first := chain[0].URL
 	for _, request := range chain[1:] {
 		if request.URL.Host != first.Host || (first.Scheme == "https" && request.URL.Scheme != "https") {

@@ -5,22 +5,22 @@ import (
 	"fmt"
 )
 
-// ParseError reads the body of an error answer, leniently: proxies send their own. It is not ok if the body holds
+// ParseError reads the body of an error response, leniently: proxies send their own. It is not ok if the body holds
 // neither an error code nor a message.
-func ParseError(body []byte) (code ErrorCode, message string, ok bool) {
-	var answer struct {
+func ParseError(body []byte) (code, message string, ok bool) {
+	var response struct {
 		ErrorCode ErrorCode `json:"error_code"`
 		Message   any       `json:"message"`
 	}
-	if json.Unmarshal(body, &answer) != nil {
+	if json.Unmarshal(body, &response) != nil {
 		return "", "", false
 	}
-	switch text := answer.Message.(type) {
+	switch text := response.Message.(type) {
 	case nil:
-		return answer.ErrorCode, "", answer.ErrorCode != ""
+		return string(response.ErrorCode), "", response.ErrorCode != ""
 	case string:
-		return answer.ErrorCode, text, true
+		return string(response.ErrorCode), text, true
 	default:
-		return answer.ErrorCode, fmt.Sprint(text), true
+		return string(response.ErrorCode), fmt.Sprint(text), true
 	}
 }

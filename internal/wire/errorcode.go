@@ -2,7 +2,7 @@ package wire
 
 import "encoding/json"
 
-// ErrorCode is the error_code of an error answer. MLflow sends the name of its code; proxies and gateways in front of
+// ErrorCode is the error_code of an error response. MLflow sends the name of its code; proxies and gateways in front of
 // it have been seen to send numbers or nothing of use.
 type ErrorCode string
 
@@ -25,38 +25,62 @@ func (c *ErrorCode) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// The error codes that the library acts on, by their names in MLflow's ErrorCode enum.
+const (
+	CodeInternalError          = "INTERNAL_ERROR"
+	CodeTemporarilyUnavailable = "TEMPORARILY_UNAVAILABLE"
+	CodeBadRequest             = "BAD_REQUEST"
+	CodeDeadlineExceeded       = "DEADLINE_EXCEEDED"
+	CodeResourceExhausted      = "RESOURCE_EXHAUSTED"
+	CodeNotFound               = "NOT_FOUND"
+	CodeAlreadyExists          = "ALREADY_EXISTS"
+	CodeUnauthenticated        = "UNAUTHENTICATED"
+	CodeInvalidParameterValue  = "INVALID_PARAMETER_VALUE"
+	CodeEndpointNotFound       = "ENDPOINT_NOT_FOUND"
+	CodeMalformedRequest       = "MALFORMED_REQUEST"
+	CodeInvalidState           = "INVALID_STATE"
+	CodePermissionDenied       = "PERMISSION_DENIED"
+	CodeFeatureDisabled        = "FEATURE_DISABLED"
+	CodeCustomerUnauthorized   = "CUSTOMER_UNAUTHORIZED"
+	CodeRequestLimitExceeded   = "REQUEST_LIMIT_EXCEEDED"
+	CodeResourceConflict       = "RESOURCE_CONFLICT"
+	CodeNotImplemented         = "NOT_IMPLEMENTED"
+	CodeResourceAlreadyExists  = "RESOURCE_ALREADY_EXISTS"
+	CodeResourceDoesNotExist   = "RESOURCE_DOES_NOT_EXIST"
+)
+
 // codeNames maps the numbers of MLflow's ErrorCode enum, unchanged from 2.9 to 3.18, to their names. It holds the codes
 // that the tracking server gives an HTTP status of their own, and the general ones that it may send besides.
 var codeNames = map[string]ErrorCode{
-	"1":    "INTERNAL_ERROR",
-	"2":    "TEMPORARILY_UNAVAILABLE",
+	"1":    CodeInternalError,
+	"2":    CodeTemporarilyUnavailable,
 	"3":    "IO_ERROR",
-	"4":    "BAD_REQUEST",
+	"4":    CodeBadRequest,
 	"5":    "SERVICE_UNDER_MAINTENANCE",
 	"6":    "WORKSPACE_TEMPORARILY_UNAVAILABLE",
-	"7":    "DEADLINE_EXCEEDED",
+	"7":    CodeDeadlineExceeded,
 	"8":    "CANCELLED",
-	"9":    "RESOURCE_EXHAUSTED",
+	"9":    CodeResourceExhausted,
 	"10":   "ABORTED",
-	"11":   "NOT_FOUND",
-	"12":   "ALREADY_EXISTS",
-	"13":   "UNAUTHENTICATED",
-	"1000": "INVALID_PARAMETER_VALUE",
-	"1001": "ENDPOINT_NOT_FOUND",
-	"1002": "MALFORMED_REQUEST",
-	"1003": "INVALID_STATE",
-	"1004": "PERMISSION_DENIED",
-	"1005": "FEATURE_DISABLED",
-	"1006": "CUSTOMER_UNAUTHORIZED",
-	"1007": "REQUEST_LIMIT_EXCEEDED",
-	"1008": "RESOURCE_CONFLICT",
+	"11":   CodeNotFound,
+	"12":   CodeAlreadyExists,
+	"13":   CodeUnauthenticated,
+	"1000": CodeInvalidParameterValue,
+	"1001": CodeEndpointNotFound,
+	"1002": CodeMalformedRequest,
+	"1003": CodeInvalidState,
+	"1004": CodePermissionDenied,
+	"1005": CodeFeatureDisabled,
+	"1006": CodeCustomerUnauthorized,
+	"1007": CodeRequestLimitExceeded,
+	"1008": CodeResourceConflict,
 	"1009": "UNPARSEABLE_HTTP_ERROR",
-	"1010": "NOT_IMPLEMENTED",
+	"1010": CodeNotImplemented,
 	"1011": "DATA_LOSS",
 	"2001": "INVALID_STATE_TRANSITION",
 	"2002": "COULD_NOT_ACQUIRE_LOCK",
-	"3001": "RESOURCE_ALREADY_EXISTS",
-	"3002": "RESOURCE_DOES_NOT_EXIST",
+	"3001": CodeResourceAlreadyExists,
+	"3002": CodeResourceDoesNotExist,
 	"4001": "QUOTA_EXCEEDED",
 	"5002": "RESOURCE_LIMIT_EXCEEDED",
 }

@@ -1,0 +1,112 @@
+package tracking
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/internal/transport"
+)
+
+// An operation is what a method of [Client] needs to know of its endpoint. Request and Response are the generated types
+// of the bodies, or of the query.
+type operation[Request, Response any] struct {
+	// name is the name of the method, and of the operation in the spec.
+	name string
+	// send is the method of the generated client.
+	send func(*gen.Client, context.Context, Request, ...gen.RequestEditorFn) (*http.Response, error)
+	// mayRunTwice tells that the server may run the request twice. Then it is retried even if it may have run: after a
+	// timeout, a lost connection, a 500 in HTML, a 502, 503 or 504, or MLflow's BAD_REQUEST. The others are retried only if
+	// the request cannot have run: no connection was made, or the status is 429.
+	mayRunTwice bool
+	// done tells, of an error of the server's, whether it is what a retry gets because the request had run before. Nil
+	// stands for never.
+	done func(error) bool
+}
+
+// The operations, one for each endpoint. The tests hold them against the spec, and the tables of the documentation
+// against them.
+var (
+	createExperiment = operation[gen.CreateExperimentRequest, gen.CreateExperimentResponse]{
+		name: "CreateExperiment", send: (*gen.Client).CreateExperiment, // the second one would be told that the name is taken
+	}
+	getExperiment = operation[*gen.GetExperimentParams, gen.GetExperimentResponse]{
+		name: "GetExperiment", send: (*gen.Client).GetExperiment, mayRunTwice: true,
+	}
+	getExperimentByName = operation[*gen.GetExperimentByNameParams, gen.GetExperimentByNameResponse]{
+		name: "GetExperimentByName", send: (*gen.Client).GetExperimentByName, mayRunTwice: true,
+	}
+	updateExperiment = operation[gen.UpdateExperimentRequest, gen.EmptyResponse]{
+		name: "UpdateExperiment", send: (*gen.Client).UpdateExperiment, mayRunTwice: true,
+	}
+	deleteExperiment = operation[gen.DeleteExperimentRequest, gen.EmptyResponse]{
+		name: "DeleteExperiment", send: (*gen.Client).DeleteExperiment, mayRunTwice: true, done: isGone,
+	}
+	searchExperiments = operation[gen.SearchExperimentsRequest, gen.SearchExperimentsResponse]{
+		name: "SearchExperiments", send: (*gen.Client).SearchExperiments, mayRunTwice: true,
+	}
+	setExperimentTag = operation[gen.SetExperimentTagRequest, gen.EmptyResponse]{
+		name: "SetExperimentTag", send: (*gen.Client).SetExperimentTag, mayRunTwice: true,
+	}
+	createRun = operation[gen.CreateRunRequest, gen.CreateRunResponse]{
+		name: "CreateRun", send: (*gen.Client).CreateRun, // the second one would create a second run: see WithIdempotencyKey
+	}
+	getRun = operation[*gen.GetRunParams, gen.GetRunResponse]{
+		name: "GetRun", send: (*gen.Client).GetRun, mayRunTwice: true,
+	}
+	updateRun = operation[gen.UpdateRunRequest, gen.UpdateRunResponse]{
+		name: "UpdateRun", send: (*gen.Client).UpdateRun, mayRunTwice: true,
+	}
+	deleteRun = operation[gen.DeleteRunRequest, gen.EmptyResponse]{
+		name: "DeleteRun", send: (*gen.Client).DeleteRun, mayRunTwice: true, // servers answer 200 to the second one
+	}
+	searchRuns = operation[gen.SearchRunsRequest, gen.SearchRunsResponse]{
+		name: "SearchRuns", send: (*gen.Client).SearchRuns, mayRunTwice: true,
+	}
+	logMetric = operation[gen.LogMetricRequest, gen.EmptyResponse]{
+		name: "LogMetric", send: (*gen.Client).LogMetric, mayRunTwice: true, done: isDuplicate,
+	}
+	logParam = operation[gen.LogParamRequest, gen.EmptyResponse]{
+		name: "LogParam", send: (*gen.Client).LogParam, mayRunTwice: true,
+	}
+	setTag = operation[gen.SetTagRequest, gen.EmptyResponse]{
+		name: "SetTag", send: (*gen.Client).SetTag, mayRunTwice: true,
+	}
+	deleteTag = operation[gen.DeleteTagRequest, gen.EmptyResponse]{
+		name: "DeleteTag", send: (*gen.Client).DeleteTag, mayRunTwice: true, done: isGone,
+	}
+	logBatch = operation[gen.LogBatchRequest, gen.EmptyResponse]{
+		name: "LogBatch", send: (*gen.Client).LogBatch, mayRunTwice: true, done: isDuplicate,
+	}
+)
+
+// doneBefore tells whether err says that an attempt before the last one, whose response was lost, had succeeded.
+func (o operation[Request, Response]) doneBefore(err error) bool {
+	var refusal *Error
+	return o.done != nil && errors.As(err, &refusal) && refusal.mayHaveRun && o.done(err)
+}
+
+// newCall returns a call of the operation.
+func (o operation[Request, Response]) newCall(c *Client) *transport.Call {
+	return c.transport.NewCall(transport.Operation{Name: o.name, MayRunTwice: o.mayRunTwice})
+}
+
+// isGone tells whether a delete was refused because there is nothing to delete.
+func isGone(err error) bool { return errors.Is(err, ErrNotFound) }
+
+// isDuplicate tells whether a database refused what is there already. To SQL stores before MLflow 3.16 a NaN differs
+// from the same one that is there, but its key does not. The server's message is all there is to tell by; these are
+// SQLite's, PostgreSQL's, MySQL's and SQL Server's.
+func isDuplicate(err error) bool {
+	var refusal *Error
+	if !errors.As(err, &refusal) || refusal.Code != ErrorCodeBadRequest {
+		return false
+	}
+	message := strings.ToLower(refusal.Message)
+	return slices.ContainsFunc([]string{"unique constraint", "duplicate entry", "duplicate key"}, func(mark string) bool {
+		return strings.Contains(message, mark)
+	})
+}
