@@ -99,7 +99,7 @@ func TestTheDefaultTransportIsOurOwn(t *testing.T) {
 func TestADefaultTransportOfAnotherTypeIsNoTrouble(t *testing.T) {
 	theirs := http.DefaultTransport
 	t.Cleanup(func() { http.DefaultTransport = theirs })
-	http.DefaultTransport = &web{}
+	http.DefaultTransport = &fake{}
 
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") })

@@ -115,12 +115,12 @@ func newRequestWithContext(ctx context.Context, t *testing.T, method, uri, body 
 	return request
 }
 
-// get sends a GET request, and returns the status and the body of the answer.
+// get sends a GET request, and returns the status and the body of the response.
 func get(t *testing.T, client *transport.Client, uri string) (status int, body string) {
 	t.Helper()
 	response, err := client.Do(newRequest(t, http.MethodGet, uri, ""))
 	require.NoError(t, err)
-	data, err := transport.ReadBody(response)
+	data, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	return response.StatusCode, string(data)
 }

@@ -17,66 +17,6 @@ import (
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
-// A visit is a request as a server sees it.
-type visit struct {
-	method, uri, host, body string
-	length                  int64
-	header                  http.Header
-}
-
-// A redirect is an answer that leads elsewhere.
-type redirect struct {
-	status   int
-	location string
-}
-
-// A web is any number of servers, of any name: the pages in redirects lead elsewhere, and all others are an end. It
-// remembers who came.
-type web struct {
-	redirects map[string]redirect
-	visits    []visit
-}
-
-func (w *web) RoundTrip(request *http.Request) (*http.Response, error) {
-	v := visit{
-		method: request.Method,
-		uri:    request.URL.String(),
-		host:   request.URL.Host,
-		length: request.ContentLength,
-		header: request.Header.Clone(),
-	}
-	if request.Host != "" {
-		v.host = request.Host
-	}
-	if request.Body != nil {
-		defer request.Body.Close()
-		body, err := io.ReadAll(request.Body)
-		if err != nil {
-			return nil, err
-		}
-		v.body = string(body)
-	}
-	w.visits = append(w.visits, v)
-
-	response := &http.Response{
-		StatusCode: http.StatusOK, Header: make(http.Header), Body: io.NopCloser(strings.NewReader("the end")), Request: request,
-	}
-	if to, ok := w.redirects[v.uri]; ok {
-		response.StatusCode = to.status
-		response.Header.Set("Location", to.location)
-		response.Body = io.NopCloser(strings.NewReader("moved"))
-	}
-	return response, nil
-}
-
-func (w *web) uris() []string {
-	uris := make([]string, len(w.visits))
-	for i, v := range w.visits {
-		uris[i] = v.uri
-	}
-	return uris
-}
-
 func TestARedirectIsFollowedIfTheMethodStays(t *testing.T) {
 	t.Parallel()
 	const body = "{\"name\": \"caf\xc3\xa9\"}\n"
@@ -100,7 +40,7 @@ func TestARedirectIsFollowedIfTheMethodStays(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(tt.method, " ", tt.status), func(t *testing.T) {
 			t.Parallel()
-			w := &web{redirects: map[string]redirect{"http://mlflow.test/a": {tt.status, "/b"}}}
+			w := &fake{respond: leading(map[string]redirect{"http://mlflow.test/a": {tt.status, "/b"}})}
 			sent := ""
 			if tt.method == http.MethodPost {
 				sent = body
@@ -108,7 +48,7 @@ func TestARedirectIsFollowedIfTheMethodStays(t *testing.T) {
 			response, err := transport.New(transport.Config{HTTPClient: client(w)}).
 				Do(newRequest(t, tt.method, "http://mlflow.test/a", sent))
 			require.NoError(t, err)
-			read, err := transport.ReadBody(response)
+			read, err := io.ReadAll(response.Body)
 			require.NoError(t, err)
 
 			if !tt.followed {
@@ -173,7 +113,7 @@ func TestCredentialsAndHeadersStayWithTheFirstHost(t *testing.T) {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			t.Run(tt.name+" "+method, func(t *testing.T) {
 				t.Parallel()
-				w := &web{redirects: tt.chain}
+				w := &fake{respond: leading(tt.chain)}
 				_, err := transport.New(transport.Config{
 					HTTPClient:    client(w),
 					Authorization: func(context.Context) (string, error) { return "Bearer t0ken", nil },
@@ -269,7 +209,7 @@ func TestRedirectsEnd(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := &web{redirects: redirects}
+			w := &fake{respond: leading(redirects)}
 			response, err := transport.New(transport.Config{HTTPClient: client(w)}).
 				Do(newRequest(t, http.MethodGet, "http://mlflow.test/a", ""))
 			require.NoError(t, err, "the last redirect is the answer")
@@ -281,7 +221,7 @@ func TestRedirectsEnd(t *testing.T) {
 
 func TestARedirectWithoutALocationIsTheAnswer(t *testing.T) {
 	t.Parallel()
-	w := &web{redirects: map[string]redirect{"http://mlflow.test/a": {307, ""}}}
+	w := &fake{respond: leading(map[string]redirect{"http://mlflow.test/a": {307, ""}})}
 	response, err := transport.New(transport.Config{HTTPClient: client(w)}).
 		Do(newRequest(t, http.MethodPost, "http://mlflow.test/a", "{}"))
 	require.NoError(t, err)
@@ -307,7 +247,7 @@ func TestTheCallersPolicyIsAskedOfRedirectsThatWouldBeFollowed(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			asked := 0
-			theirs := client(&web{redirects: map[string]redirect{"http://mlflow.test/a": {tt.status, "http://evil.test/b?token=s3cret"}}})
+			theirs := client(&fake{respond: leading(map[string]redirect{"http://mlflow.test/a": {tt.status, "http://evil.test/b?token=s3cret"}})})
 			theirs.CheckRedirect = func(request *http.Request, via []*http.Request) error {
 				asked++
 				assert.Equal(t, "http://evil.test/b?token=s3cret", request.URL.String())

@@ -28,85 +28,9 @@ import (
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
-// A script is a server that answers each request with the next of its answers, and the last of them from then on.
-type script struct {
-	answers []answer
-	seen    []http.Header
-	bodies  []string
-	times   []time.Time
-	unread  int // bodies of answers that were not closed
-}
-
-type answer struct {
-	status int
-	body   string
-	header map[string]string
-	err    error
-	takes  time.Duration
-}
-
 const database = `{"error_code": "BAD_REQUEST", "message": "QueuePool limit reached"}`
 
-func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
-	s.seen = append(s.seen, r.Header)
-	s.times = append(s.times, time.Now())
-	if r.Body != nil {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return nil, err
-		}
-		s.bodies = append(s.bodies, string(body))
-	}
-	a := s.answers[min(len(s.seen), len(s.answers))-1]
-	if a.takes > 0 {
-		select {
-		case <-time.After(a.takes):
-		case <-r.Context().Done():
-			return nil, r.Context().Err()
-		}
-	}
-	if a.err != nil {
-		return nil, a.err
-	}
-	header := make(http.Header)
-	for name, value := range a.header {
-		header.Set(name, value)
-	}
-	s.unread++
-	return &http.Response{StatusCode: a.status, Header: header, Body: &closing{strings.NewReader(a.body), s}, Request: r}, nil
-}
-
-type closing struct {
-	io.Reader
-	script *script
-}
-
-func (c *closing) Close() error {
-	c.script.unread--
-	return nil
-}
-
-// wait returns the time between two requests.
-func (s *script) wait(repeat int) time.Duration { return s.times[repeat].Sub(s.times[repeat-1]) }
-
 var quick = transport.RetryPolicy{MaxAttempts: 8, MinBackoff: time.Second, MaxBackoff: time.Minute}
-
-// attempt makes a call in a bubble with the given answers.
-func attempt(t *testing.T, config transport.Config, call *transport.Call, answers []answer, check func(*testing.T, *script, *http.Response, error)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		s := &script{answers: answers}
-		config.HTTPClient = client(s)
-		ctx := transport.WithCall(t.Context(), call)
-		response, err := transport.New(config).Do(newRequestWithContext(ctx, t, http.MethodPost, "http://mlflow.test/api/2.0/x", `{"a":1}`))
-		check(t, s, response, err)
-		assert.Zero(t, s.unread, "bodies that were not closed")
-		assert.Equal(t, len(s.seen), call.Attempts, "Attempts")
-		for _, body := range s.bodies {
-			assert.Equal(t, `{"a":1}`, body, "bodies are sent again byte for byte")
-		}
-	})
-}
 
 func refused() error {
 	return &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
@@ -114,82 +38,80 @@ func refused() error {
 
 func TestAnAttemptIsJudgedByWhatItMayHaveDone(t *testing.T) {
 	t.Parallel()
-	const always, ifRepeatable, never, thrice = "always", "if repeatable", "never", "3 times if repeatable"
+	const always, ifItMayRunTwice, never, thrice = "always", "if it may run twice", "never", "3 times if it may run twice"
 	for name, test := range map[string]struct {
-		answer   answer
-		repeated string
+		response response
+		retried  string
 	}{
-		"refused":                 {answer{err: refused()}, always},
-		"no such host":            {answer{err: &net.DNSError{Err: "no such host"}}, always},
-		"no way to the proxy":     {answer{err: &net.OpError{Op: "proxyconnect", Err: refused()}}, always},
-		"429":                     {answer{status: 429}, always},
-		"reset":                   {answer{err: errors.New("connection reset by peer")}, ifRepeatable},
-		"end of connection":       {answer{err: io.EOF}, ifRepeatable},
-		"408":                     {answer{status: 408}, ifRepeatable},
-		"500 in HTML":             {answer{status: 500, body: "<html>"}, ifRepeatable},
-		"502":                     {answer{status: 502}, ifRepeatable},
-		"503":                     {answer{status: 503}, ifRepeatable},
-		"503 with a code":         {answer{status: 503, body: `{"error_code": "TEMPORARILY_UNAVAILABLE"}`}, ifRepeatable},
-		"504":                     {answer{status: 504}, ifRepeatable},
-		"400 of the database":     {answer{status: 400, body: database}, thrice},
-		"500 with a code":         {answer{status: 500, body: `{"error_code": "INVALID_STATE"}`}, never},
-		"400":                     {answer{status: 400, body: `{"error_code": "INVALID_PARAMETER_VALUE"}`}, never},
-		"400 in HTML":             {answer{status: 400, body: "<html>"}, never},
-		"403":                     {answer{status: 403}, never},
-		"404":                     {answer{status: 404}, never},
-		"501":                     {answer{status: 501}, never},
-		"success":                 {answer{status: 200, body: "{}"}, never},
-		"certificate not trusted": {answer{err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}, never},
-		"a server without TLS":    {answer{err: tls.RecordHeaderError{Msg: "not TLS"}}, never},
-		"a plain HTTP server":     {answer{err: http.ErrSchemeMismatch}, never},
+		"refused":                 {response{err: refused()}, always},
+		"no such host":            {response{err: &net.DNSError{Err: "no such host"}}, always},
+		"no way to the proxy":     {response{err: &net.OpError{Op: "proxyconnect", Err: refused()}}, always},
+		"429":                     {response{status: 429}, always},
+		"reset":                   {response{err: errors.New("connection reset by peer")}, ifItMayRunTwice},
+		"end of connection":       {response{err: io.EOF}, ifItMayRunTwice},
+		"408":                     {response{status: 408}, ifItMayRunTwice},
+		"500 in HTML":             {response{status: 500, body: "<html>"}, ifItMayRunTwice},
+		"502":                     {response{status: 502}, ifItMayRunTwice},
+		"503":                     {response{status: 503}, ifItMayRunTwice},
+		"503 with a code":         {response{status: 503, body: `{"error_code": "TEMPORARILY_UNAVAILABLE"}`}, ifItMayRunTwice},
+		"504":                     {response{status: 504}, ifItMayRunTwice},
+		"400 of the database":     {response{status: 400, body: database}, thrice},
+		"500 with a code":         {response{status: 500, body: `{"error_code": "INVALID_STATE"}`}, never},
+		"400":                     {response{status: 400, body: `{"error_code": "INVALID_PARAMETER_VALUE"}`}, never},
+		"400 in HTML":             {response{status: 400, body: "<html>"}, never},
+		"403":                     {response{status: 403}, never},
+		"404":                     {response{status: 404}, never},
+		"501":                     {response{status: 501}, never},
+		"success":                 {response{status: 200, body: "{}"}, never},
+		"certificate not trusted": {response{err: &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}}, never},
+		"a server without TLS":    {response{err: tls.RecordHeaderError{Msg: "not TLS"}}, never},
+		"a plain HTTP server":     {response{err: http.ErrSchemeMismatch}, never},
 	} {
-		for _, repeatable := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s, repeatable: %v", name, repeatable), func(t *testing.T) {
+		for _, mayRunTwice := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, may run twice: %v", name, mayRunTwice), func(t *testing.T) {
 				t.Parallel()
-				call := &transport.Call{Repeatable: repeatable}
-				attempt(t, transport.Config{Retry: quick}, call, []answer{test.answer}, func(t *testing.T, s *script, _ *http.Response, _ error) {
+				op := transport.Operation{MayRunTwice: mayRunTwice}
+				attempt(t, transport.Config{Retry: quick}, op, []response{test.response}, func(t *testing.T, f *fake, o transport.Outcome) {
 					want := 1
 					switch {
-					case test.repeated == always, test.repeated == ifRepeatable && repeatable:
+					case test.retried == always, test.retried == ifItMayRunTwice && mayRunTwice:
 						want = quick.MaxAttempts
-					case test.repeated == thrice && repeatable:
+					case test.retried == thrice && mayRunTwice:
 						want = 3
 					}
-					assert.Len(t, s.seen, want)
-					assert.Equal(t, repeatable && test.repeated == ifRepeatable, call.MayHaveRun, "MayHaveRun")
+					assert.Len(t, f.visits, want)
+					assert.Equal(t, mayRunTwice && test.retried == ifItMayRunTwice, o.MayHaveRun, "MayHaveRun")
 				})
 			})
 		}
 	}
 }
 
-func TestOneAttemptTurnsRepeatsOff(t *testing.T) {
+func TestOneAttemptTurnsRetriesOff(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []transport.RetryPolicy{{}, {MaxAttempts: 1, MinBackoff: time.Second, MaxBackoff: time.Minute}} {
-		for _, a := range []answer{{err: refused()}, {status: 429}, {status: 503}, {status: 400, body: database}} {
-			attempt(t, transport.Config{Retry: policy}, &transport.Call{Repeatable: true}, []answer{a},
-				func(t *testing.T, s *script, _ *http.Response, _ error) { assert.Len(t, s.seen, 1) })
+		for _, a := range []response{{err: refused()}, {status: 429}, {status: 503}, {status: 400, body: database}} {
+			attempt(t, transport.Config{Retry: policy}, transport.Operation{MayRunTwice: true}, []response{a},
+				func(t *testing.T, f *fake, o transport.Outcome) { assert.Len(t, f.visits, 1) })
 		}
 	}
 }
 
-func TestTheLastAnswerIsReturned(t *testing.T) {
+func TestTheLastResponseIsReturned(t *testing.T) {
 	t.Parallel()
 	policy := quick
 	policy.MaxAttempts = 3
-	attempt(t, transport.Config{Retry: policy}, &transport.Call{Repeatable: true},
-		[]answer{{status: 502, body: "first"}, {err: io.EOF}, {status: 503, body: "last"}},
-		func(t *testing.T, _ *script, response *http.Response, err error) {
-			require.NoError(t, err)
-			body, err := transport.ReadBody(response)
-			require.NoError(t, err)
-			assert.Equal(t, 503, response.StatusCode)
-			assert.Equal(t, "last", string(body))
+	attempt(t, transport.Config{Retry: policy}, transport.Operation{MayRunTwice: true},
+		[]response{{status: 502, body: "first"}, {err: io.EOF}, {status: 503, body: "last"}},
+		func(t *testing.T, _ *fake, o transport.Outcome) {
+			require.NoError(t, o.Err)
+			assert.Equal(t, 503, o.Status)
+			assert.Equal(t, "last", string(o.Body))
 		})
-	attempt(t, transport.Config{Retry: policy}, &transport.Call{Repeatable: true}, []answer{{status: 502}, {err: io.EOF}},
-		func(t *testing.T, _ *script, response *http.Response, err error) {
-			assert.Nil(t, response, "it is not the last that happened")
-			require.ErrorIs(t, err, io.EOF)
+	attempt(t, transport.Config{Retry: policy}, transport.Operation{MayRunTwice: true}, []response{{status: 502}, {err: io.EOF}},
+		func(t *testing.T, _ *fake, o transport.Outcome) {
+			assert.Zero(t, o.Status, "it is not the last that happened")
+			require.ErrorIs(t, o.Err, io.EOF)
 		})
 }
 
@@ -198,14 +120,14 @@ func TestBackoffIsBoundedAndSpread(t *testing.T) {
 	policy := transport.RetryPolicy{MaxAttempts: 12, MinBackoff: time.Second, MaxBackoff: 10 * time.Second}
 	least, most := time.Hour, time.Duration(0)
 	for range 40 {
-		attempt(t, transport.Config{Retry: policy}, &transport.Call{}, []answer{{status: 429}},
-			func(t *testing.T, s *script, _ *http.Response, _ error) {
-				require.Len(t, s.seen, 12)
-				for repeat := 1; repeat < len(s.seen); repeat++ {
-					limit := min(time.Second<<(repeat-1), 10*time.Second)
-					assert.LessOrEqual(t, s.wait(repeat), limit, "wait before repeat %d", repeat)
+		attempt(t, transport.Config{Retry: policy}, transport.Operation{}, []response{{status: 429}},
+			func(t *testing.T, f *fake, o transport.Outcome) {
+				require.Len(t, f.visits, 12)
+				for retry := 1; retry < len(f.visits); retry++ {
+					limit := min(time.Second<<(retry-1), 10*time.Second)
+					assert.LessOrEqual(t, f.wait(retry), limit, "wait before retry %d", retry)
 					if limit == 10*time.Second {
-						least, most = min(least, s.wait(repeat)), max(most, s.wait(repeat))
+						least, most = min(least, f.wait(retry)), max(most, f.wait(retry))
 					}
 				}
 			})
@@ -217,11 +139,11 @@ func TestBackoffIsBoundedAndSpread(t *testing.T) {
 func TestJitterComesOnTop(t *testing.T) {
 	t.Parallel()
 	policy := transport.RetryPolicy{MaxAttempts: 100, Jitter: 10 * time.Second}
-	attempt(t, transport.Config{Retry: policy}, &transport.Call{}, []answer{{status: 429}},
-		func(t *testing.T, s *script, _ *http.Response, _ error) {
+	attempt(t, transport.Config{Retry: policy}, transport.Operation{}, []response{{status: 429}},
+		func(t *testing.T, f *fake, o transport.Outcome) {
 			most := time.Duration(0)
-			for repeat := 1; repeat < len(s.seen); repeat++ {
-				most = max(most, s.wait(repeat))
+			for retry := 1; retry < len(f.visits); retry++ {
+				most = max(most, f.wait(retry))
 			}
 			assert.Greater(t, most, 8*time.Second, "the longest of 99 random waits up to 10 s")
 			assert.LessOrEqual(t, most, 10*time.Second)
@@ -251,20 +173,20 @@ func TestRetryAfterIsHonored(t *testing.T) {
 		now.Add(30 * time.Second).Format(http.TimeFormat): 30 * time.Second,
 	} {
 		for _, status := range []int{429, 503} {
-			attempt(t, transport.Config{Retry: quick}, &transport.Call{Repeatable: true},
-				[]answer{{status: status, header: map[string]string{"Retry-After": value}}, {status: 200}},
-				func(t *testing.T, s *script, response *http.Response, err error) {
-					require.NoError(t, err)
-					assert.Equal(t, 200, response.StatusCode)
-					assert.Equal(t, want, s.wait(1), value)
+			attempt(t, transport.Config{Retry: quick}, transport.Operation{MayRunTwice: true},
+				[]response{{status: status, header: map[string]string{"Retry-After": value}}, {status: 200}},
+				func(t *testing.T, f *fake, o transport.Outcome) {
+					require.NoError(t, o.Err)
+					assert.Equal(t, 200, o.Status)
+					assert.Equal(t, want, f.wait(1), value)
 				})
 		}
 	}
 	for _, value := range []string{"", "soon", "0", "-5", "1.5", now.Add(-time.Hour).Format(http.TimeFormat)} {
-		attempt(t, transport.Config{Retry: quick}, &transport.Call{},
-			[]answer{{status: 429, header: map[string]string{"Retry-After": value}}, {status: 200}},
-			func(t *testing.T, s *script, _ *http.Response, _ error) {
-				assert.LessOrEqual(t, s.wait(1), time.Second, "the usual wait instead of %q", value)
+		attempt(t, transport.Config{Retry: quick}, transport.Operation{},
+			[]response{{status: 429, header: map[string]string{"Retry-After": value}}, {status: 200}},
+			func(t *testing.T, f *fake, o transport.Outcome) {
+				assert.LessOrEqual(t, f.wait(1), time.Second, "the usual wait instead of %q", value)
 			})
 	}
 }
@@ -273,23 +195,23 @@ func TestARetryAfterThatIsTooLongEndsTheCallAtOnce(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, value := range []string{"61", "86400", "99999999999", now.Add(2 * time.Minute).Format(http.TimeFormat)} {
-		attempt(t, transport.Config{Retry: quick}, &transport.Call{},
-			[]answer{{status: 429, header: map[string]string{"Retry-After": value}}},
-			func(t *testing.T, s *script, response *http.Response, err error) {
-				require.NoError(t, err)
-				assert.Equal(t, 429, response.StatusCode)
-				assert.Len(t, s.seen, 1, value)
+		attempt(t, transport.Config{Retry: quick}, transport.Operation{},
+			[]response{{status: 429, header: map[string]string{"Retry-After": value}}},
+			func(t *testing.T, f *fake, o transport.Outcome) {
+				require.NoError(t, o.Err)
+				assert.Equal(t, 429, o.Status)
+				assert.Len(t, f.visits, 1, value)
 				assert.Zero(t, time.Since(now), "time waited")
 			})
 	}
 	ignoring := quick
 	ignoring.IgnoreRetryAfter = true
-	attempt(t, transport.Config{Retry: ignoring}, &transport.Call{},
-		[]answer{{status: 429, header: map[string]string{"Retry-After": "86400"}}, {status: 200}},
-		func(t *testing.T, s *script, response *http.Response, err error) {
-			require.NoError(t, err)
-			assert.Equal(t, 200, response.StatusCode)
-			assert.LessOrEqual(t, s.wait(1), time.Second)
+	attempt(t, transport.Config{Retry: ignoring}, transport.Operation{},
+		[]response{{status: 429, header: map[string]string{"Retry-After": "86400"}}, {status: 200}},
+		func(t *testing.T, f *fake, o transport.Outcome) {
+			require.NoError(t, o.Err)
+			assert.Equal(t, 200, o.Status)
+			assert.LessOrEqual(t, f.wait(1), time.Second)
 		})
 }
 
@@ -298,124 +220,124 @@ func TestAWaitPastTheDeadlineEndsTheCallAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		s := &script{answers: []answer{{status: 429, header: map[string]string{"Retry-After": "11"}}}}
-		call, start := &transport.Call{}, time.Now()
-		response, err := transport.New(transport.Config{HTTPClient: client(s), Retry: quick}).
-			Do(newRequestWithContext(transport.WithCall(ctx, call), t, http.MethodGet, "http://mlflow.test/", ""))
+		f := &fake{respond: inTurn(response{status: 429, header: map[string]string{"Retry-After": "11"}})}
+		call, start := transport.New(transport.Config{HTTPClient: client(f), Retry: quick}).NewCall(transport.Operation{}), time.Now()
+		response, err := call.Do(newRequestWithContext(ctx, t, http.MethodGet, "http://mlflow.test/", ""))
 		require.NoError(t, err)
 		assert.Equal(t, 429, response.StatusCode)
-		require.NoError(t, call.Interrupted, "nothing was interrupted")
+		require.NoError(t, call.Outcome().Err, "nothing was interrupted")
 		assert.Zero(t, time.Since(start))
 	})
 }
 
-func TestAContextThatEndsInAWaitKeepsTheAnswer(t *testing.T) {
+func TestAContextThatEndsInAWaitKeepsTheResponse(t *testing.T) {
 	t.Parallel()
-	for _, a := range []answer{{status: 429, header: map[string]string{"Retry-After": "30"}}, {err: refused()}} {
+	for _, r := range []response{{status: 429, header: map[string]string{"Retry-After": "30"}}, {err: refused()}} {
 		synctest.Test(t, func(t *testing.T) {
 			policy := transport.RetryPolicy{MaxAttempts: 2, MinBackoff: 1000 * time.Hour, MaxBackoff: 1000 * time.Hour}
-			s := &script{answers: []answer{a}}
+			f := &fake{respond: inTurn(r)}
 			ctx, cancel := context.WithCancel(t.Context())
-			call := &transport.Call{}
+			call := transport.New(transport.Config{HTTPClient: client(f), Retry: policy}).NewCall(transport.Operation{})
 			time.AfterFunc(time.Millisecond, cancel)
 			start := time.Now()
-			response, err := transport.New(transport.Config{HTTPClient: client(s), Retry: policy}).
-				Do(newRequestWithContext(transport.WithCall(ctx, call), t, http.MethodGet, "http://mlflow.test/", ""))
+			response, err := call.Do(newRequestWithContext(ctx, t, http.MethodGet, "http://mlflow.test/", ""))
 			assert.Equal(t, time.Millisecond, time.Since(start))
-			assert.Len(t, s.seen, 1)
-			if a.err != nil {
+			assert.Len(t, f.visits, 1)
+			if r.err != nil {
 				var failed *url.Error
 				require.ErrorAs(t, err, &failed)
 				require.ErrorIs(t, err, context.Canceled)
-				require.ErrorIs(t, err, a.err, "what the wait was for")
+				require.ErrorIs(t, err, r.err, "what the wait was for")
+				assert.Equal(t, transport.Canceled, call.Outcome().Kind)
 				return
 			}
 			require.NoError(t, err)
 			assert.Equal(t, 429, response.StatusCode)
-			require.ErrorIs(t, call.Interrupted, context.Canceled)
+			require.ErrorIs(t, call.Outcome().Err, context.Canceled)
+			assert.Equal(t, transport.RateLimited, call.Outcome().Kind)
 		})
 	}
 }
 
-func TestEachRepeatHasTheTimeLimitToItself(t *testing.T) {
+func TestEachRetryHasTheTimeLimitToItself(t *testing.T) {
 	t.Parallel()
 	config := transport.Config{Retry: quick, Timeout: 5 * time.Second}
-	slow := answer{takes: time.Hour}
-	attempt(t, config, &transport.Call{Repeatable: true}, []answer{slow, slow, {status: 200, takes: 4 * time.Second}},
-		func(t *testing.T, s *script, response *http.Response, err error) {
-			require.NoError(t, err)
-			assert.Equal(t, 200, response.StatusCode)
-			for repeat, most := range []time.Duration{0, time.Second, 2 * time.Second} {
-				if repeat > 0 {
-					assert.GreaterOrEqual(t, s.wait(repeat), 5*time.Second)
-					assert.LessOrEqual(t, s.wait(repeat), 5*time.Second+most)
+	slow := response{takes: time.Hour}
+	attempt(t, config, transport.Operation{MayRunTwice: true}, []response{slow, slow, {status: 200, takes: 4 * time.Second}},
+		func(t *testing.T, f *fake, o transport.Outcome) {
+			require.NoError(t, o.Err)
+			assert.Equal(t, 200, o.Status)
+			for retry, most := range []time.Duration{0, time.Second, 2 * time.Second} {
+				if retry > 0 {
+					assert.GreaterOrEqual(t, f.wait(retry), 5*time.Second)
+					assert.LessOrEqual(t, f.wait(retry), 5*time.Second+most)
 				}
 			}
 		})
-	attempt(t, config, &transport.Call{}, []answer{slow}, func(t *testing.T, s *script, _ *http.Response, err error) {
-		require.Error(t, err)
-		assert.NotErrorIs(t, err, context.DeadlineExceeded, "the caller's context has time left")
-		assert.Len(t, s.seen, 1, "it may have run, and must not run twice")
+	attempt(t, config, transport.Operation{}, []response{slow}, func(t *testing.T, f *fake, o transport.Outcome) {
+		require.Error(t, o.Err)
+		assert.NotErrorIs(t, o.Err, context.DeadlineExceeded, "the caller's context has time left")
+		assert.Len(t, f.visits, 1, "it may have run, and must not run twice")
 	})
 }
 
-func TestTheMarkOfWhatMayBeRepeatedIsNotSent(t *testing.T) {
+func TestTheMarkOfWhatMayRunTwiceIsNotSent(t *testing.T) {
 	t.Parallel()
-	for _, repeatable := range []bool{true, false} {
-		attempt(t, transport.Config{}, &transport.Call{Repeatable: repeatable}, []answer{{status: 200}},
-			func(t *testing.T, s *script, _ *http.Response, _ error) {
-				values, marked := s.seen[0]["Idempotency-Key"]
-				assert.Equal(t, repeatable, marked)
+	for _, mayRunTwice := range []bool{true, false} {
+		attempt(t, transport.Config{}, transport.Operation{MayRunTwice: mayRunTwice}, []response{{status: 200}},
+			func(t *testing.T, f *fake, o transport.Outcome) {
+				values, marked := f.visits[0].header["Idempotency-Key"]
+				assert.Equal(t, mayRunTwice, marked)
 				assert.Empty(t, values)
 				var wire bytes.Buffer
-				require.NoError(t, s.seen[0].Write(&wire))
+				require.NoError(t, f.visits[0].header.Write(&wire))
 				assert.NotContains(t, wire.String(), "Idempotency-Key")
 			})
 	}
 }
 
-func TestBeforeRepeat(t *testing.T) {
+func TestHasRun(t *testing.T) {
 	t.Parallel()
-	no := errors.New("need not run")
+	errNo := errors.New("nobody knows")
 	for name, test := range map[string]struct {
-		answers  []answer
-		obstacle error
-		seen     int
-		asked    int
+		responses []response
+		ran       bool
+		err       error
+		seen      int
+		asked     int
 	}{
-		"surely not run":      {[]answer{{status: 429}, {err: refused()}, {status: 200}}, no, 3, 0},
-		"may have run":        {[]answer{{status: 503}, {status: 504}, {status: 200}}, nil, 3, 2},
-		"need not run":        {[]answer{{status: 503}, {status: 200}}, no, 1, 1},
-		"lost, need not run":  {[]answer{{err: io.EOF}, {status: 200}}, no, 1, 1},
-		"the database's no":   {[]answer{{status: 400, body: database}, {status: 200}}, nil, 1, 0},
-		"final":               {[]answer{{status: 404}}, nil, 1, 0},
-		"success":             {[]answer{{status: 200}}, nil, 1, 0},
-		"no attempt is left":  {[]answer{{status: 503}}, nil, quick.MaxAttempts, quick.MaxAttempts - 1},
-		"reset, then limited": {[]answer{{err: io.EOF}, {status: 429}, {status: 200}}, nil, 3, 1},
+		"cannot have run":       {[]response{{status: 429}, {err: refused()}, {status: 200}}, true, nil, 3, 0},
+		"may have run, had not": {[]response{{status: 503}, {status: 504}, {status: 200}}, false, nil, 3, 2},
+		"has run":               {[]response{{status: 503}, {status: 200}}, true, nil, 1, 1},
+		"nobody knows":          {[]response{{status: 503}, {status: 200}}, false, errNo, 1, 1},
+		"lost, has run":         {[]response{{err: io.EOF}, {status: 200}}, true, nil, 1, 1},
+		"lost, nobody knows":    {[]response{{err: io.EOF}, {status: 200}}, false, errNo, 1, 1},
+		"the database's no":     {[]response{{status: 400, body: database}, {status: 200}}, false, nil, 1, 0},
+		"final":                 {[]response{{status: 404}}, false, nil, 1, 0},
+		"success":               {[]response{{status: 200}}, false, nil, 1, 0},
+		"no attempt is left":    {[]response{{status: 503}}, false, nil, quick.MaxAttempts, quick.MaxAttempts - 1},
+		"reset, then limited":   {[]response{{err: io.EOF}, {status: 429}, {status: 200}}, false, nil, 3, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			asked := 0
-			call := &transport.Call{}
-			call.BeforeRepeat = func(context.Context) error {
-				asked++
-				assert.True(t, call.MayHaveRun)
-				return test.obstacle
-			}
-			attempt(t, transport.Config{Retry: quick}, call, test.answers, func(t *testing.T, s *script, response *http.Response, err error) {
-				assert.Len(t, s.seen, test.seen)
-				assert.Equal(t, test.asked, asked)
-				assert.Equal(t, asked > 0, call.MayHaveRun)
-				last := test.answers[min(test.seen, len(test.answers))-1]
-				if last.err != nil { // both are told
-					require.ErrorIs(t, err, last.err)
-					require.ErrorIs(t, err, test.obstacle)
-					return
+			prepare := func(call *transport.Call) {
+				call.HasRun = func(context.Context) (bool, error) {
+					asked++
+					return test.ran, test.err
 				}
-				require.NoError(t, err)
-				assert.Equal(t, last.status, response.StatusCode)
-				if test.asked > 0 {
-					assert.Equal(t, test.obstacle, call.Interrupted)
+			}
+			attemptCall(t, transport.Config{Retry: quick}, transport.Operation{}, prepare, test.responses, func(t *testing.T, f *fake, o transport.Outcome) {
+				assert.Len(t, f.visits, test.seen)
+				assert.Equal(t, test.asked, asked)
+				assert.Equal(t, asked > 0, o.MayHaveRun)
+				last := test.responses[min(test.seen, len(test.responses))-1]
+				assert.Equal(t, last.status, o.Status)
+				if last.err != nil { // both are told
+					require.ErrorIs(t, o.Err, last.err)
+				}
+				if test.err != nil {
+					require.ErrorIs(t, o.Err, test.err)
 				}
 			})
 		})
@@ -424,17 +346,17 @@ func TestBeforeRepeat(t *testing.T) {
 
 func TestNewCredentialsAreTriedOnce(t *testing.T) {
 	t.Parallel()
-	unauthorized := answer{status: 401}
+	unauthorized := response{status: 401}
 	for name, test := range map[string]struct {
-		tokens  []string // the last one from then on
-		answers []answer
-		sent    []string
+		tokens    []string // the last one from then on
+		responses []response
+		sent      []string
 	}{
-		"changed":           {[]string{"old", "new"}, []answer{unauthorized, {status: 200}}, []string{"old", "new"}},
-		"changed, in vain":  {[]string{"old", "new", "newer"}, []answer{unauthorized}, []string{"old", "new"}},
-		"the same":          {[]string{"old"}, []answer{unauthorized}, []string{"old"}},
-		"not to be had":     {[]string{"old", ""}, []answer{unauthorized}, []string{"old"}},
-		"refused otherwise": {[]string{"old", "new"}, []answer{{status: 403}}, []string{"old"}},
+		"changed":           {[]string{"old", "new"}, []response{unauthorized, {status: 200}}, []string{"old", "new"}},
+		"changed, in vain":  {[]string{"old", "new", "newer"}, []response{unauthorized}, []string{"old", "new"}},
+		"the same":          {[]string{"old"}, []response{unauthorized}, []string{"old"}},
+		"not to be had":     {[]string{"old", ""}, []response{unauthorized}, []string{"old"}},
+		"refused otherwise": {[]string{"old", "new"}, []response{{status: 403}}, []string{"old"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -447,14 +369,14 @@ func TestNewCredentialsAreTriedOnce(t *testing.T) {
 				}
 				return token, nil
 			}}
-			attempt(t, config, &transport.Call{}, test.answers, func(t *testing.T, s *script, response *http.Response, err error) {
-				require.NoError(t, err)
+			attempt(t, config, transport.Operation{}, test.responses, func(t *testing.T, f *fake, o transport.Outcome) {
+				require.NoError(t, o.Err)
 				var sent []string
-				for _, header := range s.seen {
-					sent = append(sent, header.Get("Authorization"))
+				for _, v := range f.visits {
+					sent = append(sent, v.header.Get("Authorization"))
 				}
 				assert.Equal(t, test.sent, sent)
-				assert.Equal(t, test.answers[len(test.answers)-1].status, response.StatusCode)
+				assert.Equal(t, test.responses[len(test.responses)-1].status, o.Status)
 			})
 		})
 	}
@@ -471,20 +393,20 @@ func TestATokenSourceThatHangsAfterARefusalEndsInTime(t *testing.T) {
 		}
 		return "old", nil
 	}}
-	attempt(t, config, &transport.Call{}, []answer{{status: 401}}, func(t *testing.T, s *script, response *http.Response, err error) {
-		require.NoError(t, err)
-		assert.Equal(t, 401, response.StatusCode)
-		assert.Equal(t, 5*time.Second, time.Since(s.times[0]))
+	attempt(t, config, transport.Operation{}, []response{{status: 401}}, func(t *testing.T, f *fake, o transport.Outcome) {
+		require.NoError(t, o.Err)
+		assert.Equal(t, 401, o.Status)
+		assert.Equal(t, 5*time.Second, time.Since(f.visits[0].time))
 	})
 }
 
-func TestRepeatsAreLogged(t *testing.T) {
+func TestRetriesAreLogged(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	config := transport.Config{Retry: quick, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
-	attempt(t, config, &transport.Call{Operation: "LogMetric"},
-		[]answer{{status: 429, header: map[string]string{"Retry-After": "7"}}, {status: 200}},
-		func(t *testing.T, _ *script, _ *http.Response, _ error) {
+	attempt(t, config, transport.Operation{Name: "LogMetric"},
+		[]response{{status: 429, header: map[string]string{"Retry-After": "7"}}, {status: 200}},
+		func(t *testing.T, _ *fake, o transport.Outcome) {
 			lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 			require.Len(t, lines, 2)
 			assert.Contains(t, lines[0], "level=WARN")
@@ -500,7 +422,7 @@ func TestRepeatsAreLogged(t *testing.T) {
 
 // net/http sends a marked request again by itself when a connection ends that was used before. The server may have run
 // the first one.
-func TestARepeatByNetHTTPIsNoticed(t *testing.T) {
+func TestAReplayByNetHTTPIsNoticed(t *testing.T) {
 	t.Parallel()
 	for _, replayed := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -520,12 +442,12 @@ func TestARepeatByNetHTTPIsNoticed(t *testing.T) {
 			})
 			c := transport.New(transport.Config{HTTPClient: client(n.transport(t))})
 			get(t, c, "http://mlflow.test/")
-			call := &transport.Call{Repeatable: true}
-			_, err := c.Do(newRequestWithContext(transport.WithCall(t.Context(), call), t, http.MethodPost, "http://mlflow.test/", "{}"))
+			call := c.NewCall(transport.Operation{MayRunTwice: true})
+			_, err := call.Do(newRequest(t, http.MethodPost, "http://mlflow.test/", "{}"))
 			require.NoError(t, err)
 			assert.Equal(t, 3, requests)
-			assert.Equal(t, 1, call.Attempts)
-			assert.Equal(t, replayed, call.MayHaveRun, "a redirect is an answer")
+			assert.Equal(t, 1, call.Outcome().Attempts)
+			assert.Equal(t, replayed, call.Outcome().MayHaveRun, "a redirect is a response")
 		})
 	}
 }
@@ -562,9 +484,9 @@ func TestAnAlertIsFinal(t *testing.T) {
 					return ours, nil
 				},
 			}
-			call := &transport.Call{Repeatable: true}
 			_, err := transport.New(transport.Config{HTTPClient: client(tr), Retry: quick}).
-				Do(newRequestWithContext(transport.WithCall(t.Context(), call), t, http.MethodGet, "https://mlflow.test/", ""))
+				NewCall(transport.Operation{MayRunTwice: true}).
+				Do(newRequest(t, http.MethodGet, "https://mlflow.test/", ""))
 			require.ErrorContains(t, err, "remote error: tls")
 			assert.Equal(t, 1, dialed)
 		})

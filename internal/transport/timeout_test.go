@@ -69,7 +69,7 @@ func TestAnAttemptEndsAtItsTimeLimit(t *testing.T) {
 				_, err := client.Do(newRequest(t, http.MethodGet, slowURI, ""))
 				assert.Equal(t, 5*time.Second, time.Since(start))
 				requireTimeout(t, err)
-				assert.ErrorContains(t, err, "no complete answer within 5s")
+				assert.ErrorContains(t, err, "no complete response within 5s")
 
 				synctest.Wait()
 				_, open := n.connections()
@@ -89,7 +89,7 @@ func TestAnErrorWhoseTextIsSlowIsOneNevertheless(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, 5*time.Second, time.Since(start))
 		assert.Equal(t, 500, response.StatusCode)
-		body, _ := transport.ReadBody(response)
+		body, _ := io.ReadAll(response.Body)
 		assert.NotEmpty(t, body)
 
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
@@ -114,7 +114,7 @@ func TestTheTimeLimitHoldsForFindingCredentialsToo(t *testing.T) {
 			},
 		})
 		_, err := client.Do(newRequest(t, http.MethodGet, slowURI, ""))
-		require.ErrorContains(t, err, "no complete answer within 5s")
+		require.ErrorContains(t, err, "no complete response within 5s")
 		assert.NotErrorIs(t, err, context.DeadlineExceeded)
 
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)

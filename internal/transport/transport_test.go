@@ -25,7 +25,7 @@ import (
 
 func TestEveryRequestHasWhatTheConfigurationSays(t *testing.T) {
 	t.Parallel()
-	w := &web{}
+	w := &fake{}
 	c := transport.New(transport.Config{
 		HTTPClient:    client(w),
 		Authorization: func(context.Context) (string, error) { return "Bearer t0ken", nil },
@@ -56,7 +56,7 @@ func TestEveryRequestHasWhatTheConfigurationSays(t *testing.T) {
 
 func TestConfiguredHeadersWin(t *testing.T) {
 	t.Parallel()
-	w := &web{}
+	w := &fake{}
 	_, err := transport.New(transport.Config{
 		HTTPClient:    client(w),
 		Authorization: func(context.Context) (string, error) { return "Bearer t0ken", nil },
@@ -82,7 +82,7 @@ func TestWithoutCredentialsNoneAreSent(t *testing.T) {
 		"no source":     nil,
 		"an empty text": func(context.Context) (string, error) { return "", nil },
 	} {
-		w := &web{}
+		w := &fake{}
 		_, err := transport.New(transport.Config{HTTPClient: client(w), Authorization: source}).
 			Do(newRequest(t, http.MethodGet, "http://mlflow.test/a", ""))
 		require.NoError(t, err)
@@ -93,15 +93,16 @@ func TestWithoutCredentialsNoneAreSent(t *testing.T) {
 func TestNothingIsSentIfTheCredentialsCannotBeHad(t *testing.T) {
 	t.Parallel()
 	errVault := errors.New("the vault is sealed")
-	w := &web{}
-	call := &transport.Call{}
-	_, err := transport.New(transport.Config{
+	w := &fake{}
+	call := transport.New(transport.Config{
 		HTTPClient:    client(w),
 		Authorization: func(context.Context) (string, error) { return "", errVault },
-	}).Do(newRequestWithContext(transport.WithCall(t.Context(), call), t, http.MethodGet, "http://mlflow.test/a", ""))
+	}).NewCall(transport.Operation{})
+	_, err := call.Do(newRequest(t, http.MethodGet, "http://mlflow.test/a", ""))
 	require.ErrorIs(t, err, errVault)
 	assert.Empty(t, w.visits)
-	assert.Equal(t, 1, call.Attempts)
+	assert.Equal(t, 1, call.Outcome().Attempts)
+	assert.Equal(t, transport.NotSent, call.Outcome().Kind)
 }
 
 func TestABodyIsSentWithItsLength(t *testing.T) {
@@ -121,24 +122,9 @@ func TestABodyIsSentWithItsLength(t *testing.T) {
 	}
 }
 
-func TestAttemptsAreCounted(t *testing.T) {
-	t.Parallel()
-	call := &transport.Call{Operation: "GetRun"}
-	ctx := transport.WithCall(t.Context(), call)
-	answers := transport.New(transport.Config{HTTPClient: client(&web{})})
-	fails := transport.New(transport.Config{HTTPClient: client(roundTripper(func(*http.Request) (*http.Response, error) {
-		return nil, errors.New("connection refused")
-	}))})
-	for i, client := range []*transport.Client{answers, fails, answers} {
-		_, _ = client.Do(newRequestWithContext(ctx, t, http.MethodGet, "http://mlflow.test/a", ""))
-		assert.Equal(t, i+1, call.Attempts)
-	}
-	assert.Equal(t, "GetRun", call.Operation)
-}
-
 func TestTheCallersHTTPClientStaysAsItIs(t *testing.T) {
 	t.Parallel()
-	theirs := &http.Client{Timeout: time.Hour, Transport: &web{}}
+	theirs := &http.Client{Timeout: time.Hour, Transport: &fake{}}
 	before := *theirs
 	c := transport.New(transport.Config{HTTPClient: theirs})
 	get(t, c, "http://mlflow.test/a")
@@ -197,7 +183,6 @@ func TestCleanURL(t *testing.T) {
 func TestCleanErrorLeavesOthersAlone(t *testing.T) {
 	t.Parallel()
 	assert.Equal(t, io.EOF, transport.CleanError(io.EOF))
-	assert.NoError(t, transport.CleanError(nil))
 }
 
 func TestEachAttemptIsLogged(t *testing.T) {
@@ -211,21 +196,20 @@ func TestEachAttemptIsLogged(t *testing.T) {
 				if err := answer.Load(); err != nil {
 					return nil, *err
 				}
-				return (&web{}).RoundTrip(r)
+				return (&fake{}).RoundTrip(r)
 			})),
 			Authorization: func(context.Context) (string, error) { return "Bearer s3cret", nil },
 			Header:        func() http.Header { return http.Header{"X-S3cret": {"s3cret"}} },
 			UserAgent:     "s3cret",
 			Logger:        slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		})
-		call := &transport.Call{Operation: "SetTag"}
-		ctx := transport.WithCall(t.Context(), call)
+		setTag := transport.Operation{Name: "SetTag"}
 		const uri = "http://s3cret@mlflow.test/api/s3cret/api/2.0/mlflow/runs/set-tag?key=s3cret"
-		_, err := c.Do(newRequestWithContext(ctx, t, http.MethodPost, uri, `"s3cret"`))
+		_, err := c.NewCall(setTag).Do(newRequest(t, http.MethodPost, uri, `"s3cret"`))
 		require.NoError(t, err)
 		failure := errors.New("s3cret")
 		answer.Store(&failure)
-		_, err = c.Do(newRequestWithContext(ctx, t, http.MethodPost, uri, `"s3cret"`))
+		_, err = c.NewCall(setTag).Do(newRequest(t, http.MethodPost, uri, `"s3cret"`))
 		require.Error(t, err)
 
 		assert.NotContains(t, log.String(), "s3cret")
@@ -243,7 +227,7 @@ func TestEachAttemptIsLogged(t *testing.T) {
 			},
 			{
 				"level": "DEBUG", "msg": "mlflow request", "operation": "SetTag", "method": "POST",
-				"route": "/api/2.0/mlflow/runs/set-tag", "attempt": 2.0, "duration": 2e7,
+				"route": "/api/2.0/mlflow/runs/set-tag", "attempt": 1.0, "duration": 2e7,
 				"failure": "connection lost",
 			},
 		}, lines)
@@ -254,7 +238,7 @@ func TestARouteThatMLflowDoesNotKnowIsNotLogged(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	c := transport.New(transport.Config{
-		HTTPClient: client(&web{}),
+		HTTPClient: client(&fake{}),
 		Logger:     slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	get(t, c, "http://mlflow.test/s3cret")

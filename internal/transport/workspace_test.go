@@ -2,11 +2,10 @@ package transport_test
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,35 +23,29 @@ const (
 
 // A tenancy is a server that is asked whether it has workspaces.
 type tenancy struct {
-	info func(question int) answer
+	fake
+	info func(question int) response
 
-	mu        sync.Mutex
-	questions int
-	writes    int
+	questions atomic.Int64
+	writes    atomic.Int64
 }
 
-func (s *tenancy) RoundTrip(r *http.Request) (*http.Response, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a := answer{status: 200, body: "{}"}
-	if r.URL.Path == infoPath {
-		s.questions++
-		a = s.info(s.questions)
-		if _, ok := r.Header["X-Mlflow-Workspace"]; ok {
+func newTenancy(info func(question int) response) *tenancy {
+	s := &tenancy{info: info}
+	s.respond = func(_ int, v visit) response {
+		_, named := v.header["X-Mlflow-Workspace"]
+		switch {
+		case v.path != infoPath && v.header.Get("X-Mlflow-Workspace") != "team":
+			panic("a request without the workspace")
+		case v.path != infoPath:
+			s.writes.Add(1)
+			return response{status: 200, body: "{}"}
+		case named:
 			panic("the question is about no workspace")
 		}
-	} else {
-		s.writes++
-		if r.Header.Get("X-Mlflow-Workspace") != "team" {
-			panic("a request without the workspace")
-		}
+		return s.info(int(s.questions.Add(1)))
 	}
-	if a.takes > 0 {
-		s.mu.Unlock()
-		time.Sleep(a.takes)
-		s.mu.Lock()
-	}
-	return &http.Response{StatusCode: a.status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}, nil
+	return s
 }
 
 func (s *tenancy) client(retry transport.RetryPolicy) *transport.Client {
@@ -62,36 +55,38 @@ func (s *tenancy) client(retry transport.RetryPolicy) *transport.Client {
 	})
 }
 
-func write(ctx context.Context, t *testing.T, c *transport.Client, call *transport.Call) (*http.Response, error) {
+// write makes a call that must not run twice.
+func write(ctx context.Context, t *testing.T, c *transport.Client) transport.Outcome {
 	t.Helper()
-	return c.Do(newRequestWithContext(transport.WithCall(ctx, call), t, http.MethodPost, "http://mlflow.test"+writePath, "{}"))
+	call := c.NewCall(transport.Operation{})
+	_, _ = call.Do(newRequestWithContext(ctx, t, http.MethodPost, "http://mlflow.test"+writePath, "{}"))
+	return call.Outcome()
 }
 
-func always(status int, body string) func(int) answer {
-	return func(int) answer { return answer{status: status, body: body} }
+func always(status int, body string) func(int) response {
+	return func(int) response { return response{status: status, body: body} }
 }
 
 const workspacesOn = `{"store_type": "SqlStore", "workspaces_enabled": true}`
 
 func TestAServerIsAskedForWorkspacesOnce(t *testing.T) {
 	t.Parallel()
-	s := &tenancy{info: always(200, workspacesOn)}
+	s := newTenancy(always(200, workspacesOn))
 	c := s.client(transport.RetryPolicy{})
 	for range 3 {
-		call := &transport.Call{}
-		response, err := write(t.Context(), t, c, call)
-		require.NoError(t, err)
-		assert.Equal(t, 200, response.StatusCode)
-		assert.Equal(t, 1, call.Attempts, "the question is not an attempt")
+		o := write(t.Context(), t, c)
+		require.NoError(t, o.Err)
+		assert.Equal(t, 200, o.Status)
+		assert.Equal(t, 1, o.Attempts, "the question is not an attempt")
 	}
-	assert.Equal(t, 1, s.questions)
-	assert.Equal(t, 3, s.writes)
+	assert.EqualValues(t, 1, s.questions.Load())
+	assert.EqualValues(t, 3, s.writes.Load())
 }
 
 func TestAServerIsAskedForWorkspacesOnceByAllTogether(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &tenancy{info: func(int) answer { return answer{status: 200, body: workspacesOn, takes: time.Second} }}
+		s := newTenancy(func(int) response { return response{status: 200, body: workspacesOn, takes: time.Second} })
 		c := s.client(transport.RetryPolicy{})
 		var all sync.WaitGroup
 		for range 16 {
@@ -102,18 +97,18 @@ func TestAServerIsAskedForWorkspacesOnceByAllTogether(t *testing.T) {
 			})
 		}
 		all.Wait()
-		assert.Equal(t, 1, s.questions)
-		assert.Equal(t, 16, s.writes)
+		assert.EqualValues(t, 1, s.questions.Load())
+		assert.EqualValues(t, 16, s.writes.Load())
 	})
 }
 
 func TestWithoutWorkspacesNothingIsWritten(t *testing.T) {
 	t.Parallel()
-	for name, info := range map[string]func(int) answer{
+	for name, info := range map[string]func(int) response{
 		"an older release":    always(404, "<!doctype html>"),
 		"off":                 always(200, `{"store_type": "SqlStore", "workspaces_enabled": false}`),
 		"before they existed": always(200, `{"store_type": "SqlStore"}`),
-		// These would pass for the answer of success to a write.
+		// These would pass for the response of success to a write.
 		"not a truth value": always(200, `{"workspaces_enabled": "true"}`),
 		"another success":   always(202, `{"workspaces_enabled": true}`),
 		"an empty object":   always(201, `{}`),
@@ -121,24 +116,23 @@ func TestWithoutWorkspacesNothingIsWritten(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &tenancy{info: info}
+			s := newTenancy(info)
 			c := s.client(transport.RetryPolicy{})
 			for question := range 2 {
-				response, err := write(t.Context(), t, c, &transport.Call{})
-				var none *transport.WorkspaceError
-				require.ErrorAs(t, err, &none)
-				assert.Nil(t, response)
-				assert.Equal(t, info(1).status, none.StatusCode)
-				assert.Equal(t, question+1, s.questions, "questions: the server may be upgraded")
+				o := write(t.Context(), t, c)
+				assert.Equal(t, transport.Unsupported, o.Kind)
+				assert.Contains(t, o.Message, "does not support workspaces")
+				assert.Equal(t, info(1).status, o.Status)
+				assert.EqualValues(t, question+1, s.questions.Load(), "questions: the server may be upgraded")
 			}
-			assert.Zero(t, s.writes)
+			assert.Zero(t, s.writes.Load())
 		})
 	}
 }
 
-func TestAnAnswerThatSaysNothingOfWorkspacesIsHandedOn(t *testing.T) {
+func TestAResponseThatSaysNothingOfWorkspacesIsHandedOn(t *testing.T) {
 	t.Parallel()
-	for _, a := range []answer{
+	for _, a := range []response{
 		{status: 401, body: "who are you"},
 		{status: 403},
 		{status: 302},
@@ -148,51 +142,47 @@ func TestAnAnswerThatSaysNothingOfWorkspacesIsHandedOn(t *testing.T) {
 		{status: 200},
 		{status: 204},
 	} {
-		s := &tenancy{info: func(question int) answer {
+		s := newTenancy(func(question int) response {
 			if question == 1 {
 				return a
 			}
-			return answer{status: 200, body: workspacesOn}
-		}}
+			return response{status: 200, body: workspacesOn}
+		})
 		c := s.client(transport.RetryPolicy{})
-		response, err := write(t.Context(), t, c, &transport.Call{})
-		require.NoError(t, err)
-		body, err := transport.ReadBody(response)
-		require.NoError(t, err)
-		assert.Equal(t, a.status, response.StatusCode)
-		assert.Equal(t, a.body, string(body))
-		assert.Zero(t, s.writes, "after %d", a.status)
+		o := write(t.Context(), t, c)
+		require.NoError(t, o.Err)
+		assert.Equal(t, a.status, o.Status)
+		assert.Equal(t, a.body, string(o.Body))
+		assert.Zero(t, s.writes.Load(), "after %d", a.status)
 
-		_, err = write(t.Context(), t, c, &transport.Call{})
-		require.NoError(t, err)
-		assert.Equal(t, 2, s.questions, "the next one asks again after %d", a.status)
-		assert.Equal(t, 1, s.writes)
+		require.NoError(t, write(t.Context(), t, c).Err)
+		assert.EqualValues(t, 2, s.questions.Load(), "the next one asks again after %d", a.status)
+		assert.EqualValues(t, 1, s.writes.Load())
 	}
 }
 
-func TestTheQuestionForWorkspacesIsRepeated(t *testing.T) {
+func TestTheQuestionForWorkspacesIsRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &tenancy{info: func(question int) answer {
+		s := newTenancy(func(question int) response {
 			if question < 3 {
-				return answer{status: 503}
+				return response{status: 503}
 			}
-			return answer{status: 200, body: workspacesOn}
-		}}
-		call := &transport.Call{} // may not be repeated, unlike the question
-		_, err := write(t.Context(), t, s.client(quick), call)
-		require.NoError(t, err)
-		assert.Equal(t, 3, s.questions)
-		assert.Equal(t, 1, s.writes)
-		assert.Equal(t, 1, call.Attempts)
-		assert.False(t, call.MayHaveRun)
+			return response{status: 200, body: workspacesOn}
+		})
+		o := write(t.Context(), t, s.client(quick)) // must not run twice, unlike the question
+		require.NoError(t, o.Err)
+		assert.EqualValues(t, 3, s.questions.Load())
+		assert.EqualValues(t, 1, s.writes.Load())
+		assert.Equal(t, 1, o.Attempts)
+		assert.False(t, o.MayHaveRun)
 	})
 }
 
 func TestAContextCanEndWhileAnotherAsksForWorkspaces(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &tenancy{info: func(int) answer { return answer{status: 200, body: workspacesOn, takes: time.Minute} }}
+		s := newTenancy(func(int) response { return response{status: 200, body: workspacesOn, takes: time.Minute} })
 		c := s.client(transport.RetryPolicy{})
 		asked, first := make(chan error), newRequest(t, http.MethodPost, "http://mlflow.test"+writePath, "{}")
 		go func() {
@@ -203,17 +193,17 @@ func TestAContextCanEndWhileAnotherAsksForWorkspaces(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
-		_, err := write(ctx, t, c, &transport.Call{})
-		require.ErrorIs(t, err, context.DeadlineExceeded)
+		o := write(ctx, t, c)
+		require.ErrorIs(t, o.Err, context.DeadlineExceeded)
 		assert.Equal(t, time.Second, time.Since(start))
 		require.NoError(t, <-asked)
-		assert.Equal(t, 1, s.writes)
+		assert.EqualValues(t, 1, s.writes.Load())
 	})
 }
 
 func TestWithoutAWorkspaceNobodyIsAsked(t *testing.T) {
 	t.Parallel()
-	w := &web{}
+	w := &fake{}
 	_, err := transport.New(transport.Config{HTTPClient: client(w)}).Do(newRequest(t, http.MethodGet, "http://mlflow.test/a", ""))
 	require.NoError(t, err)
 	require.Len(t, w.visits, 1)
