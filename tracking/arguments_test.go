@@ -149,7 +149,7 @@ func TestRefusedArguments(t *testing.T) {
 	for want, use := range tests {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
-			client := dial(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+			client := newTestServer(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
 			err := use(t.Context(), client)
 			require.EqualError(t, err, "mlflow: "+want)
 			require.ErrorIs(t, err, tracking.ErrInvalidArgument)
@@ -163,6 +163,6 @@ func TestRefusedArguments(t *testing.T) {
 
 func TestLogBatchOfNothingSendsNothing(t *testing.T) {
 	t.Parallel()
-	client := dial(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
+	client := newTestServer(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
 	require.NoError(t, client.LogBatch(t.Context(), "r1", nil, []tracking.Param{}, map[string]string{}))
 }

@@ -63,7 +63,7 @@ func TestBasicAuthWrongCredentials(t *testing.T) {
 			"an unknown user":  {mlflow.WithBasicAuth("nobody-here", admin.password)},
 			"a token":          {mlflow.WithToken("t0ken-t0ken")},
 		} {
-			client := connect(t, s, opts...)
+			client := newScenarioClient(t, s, opts...)
 			_, err := client.GetRun(t.Context(), missingRun)
 			requireRefused(t, err, 401, "", tracking.ErrUnauthenticated)
 			assert.ErrorContains(t, err, "not authenticated", name)
@@ -78,7 +78,7 @@ func TestBasicAuthWrongCredentials(t *testing.T) {
 
 func TestBasicAuthAdministrator(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s, admin(t, s).option())
+		client := newScenarioClient(t, s, admin(t, s).option())
 		run := newRun(t, s, client)
 		require.NoError(t, client.LogMetric(t.Context(), run.RunID, "loss", 0.5))
 		got, err := client.GetRun(t.Context(), run.RunID)
@@ -93,8 +93,8 @@ func TestBasicAuthAdministrator(t *testing.T) {
 func TestBasicAuthReaderMayRead(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		admin := admin(t, s)
-		run := newRun(t, s, connect(t, s, admin.option()))
-		client := connect(t, s, newReader(t, s, admin).option())
+		run := newRun(t, s, newScenarioClient(t, s, admin.option()))
+		client := newScenarioClient(t, s, newReader(t, s, admin).option())
 
 		got, err := client.GetRun(t.Context(), run.RunID)
 		require.NoError(t, err)
@@ -112,12 +112,12 @@ func TestBasicAuthReaderMayRead(t *testing.T) {
 func TestBasicAuthReaderMayNotWrite(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		admin := admin(t, s)
-		writer := connect(t, s, admin.option())
+		writer := newScenarioClient(t, s, admin.option())
 		run := newRun(t, s, writer)
 		before, err := writer.GetRun(t.Context(), run.RunID)
 		require.NoError(t, err)
 
-		client, ctx := connect(t, s, newReader(t, s, admin).option()), t.Context()
+		client, ctx := newScenarioClient(t, s, newReader(t, s, admin).option()), t.Context()
 		_, createErr := client.CreateRun(ctx, run.ExperimentID)
 		_, updateErr := client.UpdateRun(ctx, run.RunID, tracking.WithStatus(tracking.RunStatusFinished))
 		for name, err := range map[string]error{
@@ -153,7 +153,7 @@ func TestBasicAuthReaderMayNotWrite(t *testing.T) {
 func TestBasicAuthReaderOfAMissingRun(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		admin := admin(t, s)
-		client := connect(t, s, newReader(t, s, admin).option())
+		client := newScenarioClient(t, s, newReader(t, s, admin).option())
 		_, err := client.GetRun(t.Context(), missingRun)
 		if s.Server.Before("3.17") {
 			requireNotFound(t, err)
@@ -168,7 +168,7 @@ func TestBasicAuthReaderOfAMissingRun(t *testing.T) {
 func TestBasicAuthCreatorMayWrite(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		admin := admin(t, s)
-		client := connect(t, s, newReader(t, s, admin).option())
+		client := newScenarioClient(t, s, newReader(t, s, admin).option())
 		run := newRun(t, s, client)
 		require.NoError(t, client.LogMetric(t.Context(), run.RunID, "loss", 0.5))
 		require.NoError(t, client.DeleteExperiment(t.Context(), run.ExperimentID))

@@ -40,7 +40,7 @@ func batching(t *testing.T, refuse int, opts ...mlflow.Option) (*tracking.Client
 	t.Helper()
 	var stored []sentBatch
 	requests := 0
-	return dial(t, func(w http.ResponseWriter, r *http.Request) {
+	return newTestServer(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		assert.NoError(t, err)
 		requests++
@@ -253,7 +253,7 @@ func TestLogBatchOfAnySize(t *testing.T) {
 		case s.Server.Store == "file": // which opens a file for each
 			count = 25_000
 		}
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		runID := newRun(t, s, client).RunID
 		metrics, params, tags := manyMetrics(count), manyParams(1000), manyTags(1000)
 		const keys = 25 // servers before 3.1.1 send a whole history at once, and gunicorn kills what takes 30 s
@@ -312,7 +312,7 @@ func history(t *testing.T, s *scenario.Session, runID, key string) []historyPoin
 func TestConcurrentUse(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		s.LiveOnly("requests at the same time have no order to record")
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		runID := newRun(t, s, client).RunID
 		var group sync.WaitGroup
 		for worker := range 8 {

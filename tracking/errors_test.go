@@ -85,7 +85,7 @@ func TestErrorAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, op := range operations {
-				err := op.use(t.Context(), dial(t, answering(tt.status, tt.contentType, tt.body)))
+				err := op.use(t.Context(), newTestServer(t, answering(tt.status, tt.contentType, tt.body)))
 				var got *tracking.Error
 				require.ErrorAs(t, err, &got)
 				assert.Equal(t, op.name, got.Op)
@@ -148,7 +148,7 @@ func TestSuccessWithoutPromise(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, op := range operations {
-				err := op.use(t.Context(), dial(t, answering(200, tt.contentType, tt.body)))
+				err := op.use(t.Context(), newTestServer(t, answering(200, tt.contentType, tt.body)))
 				var got *tracking.Error
 				require.ErrorAs(t, err, &got, op.name)
 				assert.Equal(t, 200, got.StatusCode)
@@ -159,7 +159,7 @@ func TestSuccessWithoutPromise(t *testing.T) {
 	}
 }
 
-// TestSuccessWithoutObject checks the answers that are JSON objects, but not the ones that were promised.
+// TestSuccessWithoutObject checks the responses that are JSON objects, but not the ones that were promised.
 func TestSuccessWithoutObject(t *testing.T) {
 	t.Parallel()
 	bodies := map[string][]string{
@@ -179,17 +179,17 @@ func TestSuccessWithoutObject(t *testing.T) {
 		for _, body := range bodies[op.name] {
 			t.Run(op.name+" "+body, func(t *testing.T) {
 				t.Parallel()
-				err := op.use(t.Context(), dial(t, answering(200, "application/json", body)))
+				err := op.use(t.Context(), newTestServer(t, answering(200, "application/json", body)))
 				assertOnly(t, err, tracking.ErrUnexpectedResponse)
 			})
 		}
 	}
 }
 
-// TestUpdateRunChecksStatus plays a server that answers 200 to a status and ignores it.
+// TestUpdateRunChecksStatus plays a server that responses 200 to a status and ignores it.
 func TestUpdateRunChecksStatus(t *testing.T) {
 	t.Parallel()
-	client := dial(t, answering(200, "application/json", `{"run_info": {"run_id": "r1", "status": "RUNNING"}}`))
+	client := newTestServer(t, answering(200, "application/json", `{"run_info": {"run_id": "r1", "status": "RUNNING"}}`))
 	_, err := client.UpdateRun(t.Context(), "r1", tracking.WithStatus(tracking.RunStatusFailed))
 	assertOnly(t, err, tracking.ErrUnexpectedResponse)
 	assert.ErrorContains(t, err, "the status is RUNNING after setting it to FAILED")
@@ -201,7 +201,7 @@ func TestUpdateRunChecksStatus(t *testing.T) {
 
 func TestUnknownValuesFromTheServerPassThrough(t *testing.T) {
 	t.Parallel()
-	client := dial(t, answering(200, "application/json", `{"run": {"info": {"run_id": "r1", "status": "PAUSED",
+	client := newTestServer(t, answering(200, "application/json", `{"run": {"info": {"run_id": "r1", "status": "PAUSED",
 		"lifecycle_stage": "archived", "start_time": "9007199254740993", "new": {"field": []}}, "later": 1}}`))
 	run, err := client.GetRun(t.Context(), "r1")
 	require.NoError(t, err)
@@ -212,7 +212,7 @@ func TestUnknownValuesFromTheServerPassThrough(t *testing.T) {
 
 func TestCutOffAnswer(t *testing.T) {
 	t.Parallel()
-	client := dial(t, func(w http.ResponseWriter, r *http.Request) {
+	client := newTestServer(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		_, _ = io.WriteString(w, `{"run": `)
 	})
@@ -230,7 +230,7 @@ func TestRetryAfter(t *testing.T) {
 		"7": 7 * time.Second, "-1": 0, "soon": 0, "": 0, "99999999999999": math.MaxInt32 * time.Second,
 		time.Now().Add(time.Hour).UTC().Format(http.TimeFormat): time.Hour,
 	} {
-		client := dial(t, func(w http.ResponseWriter, r *http.Request) {
+		client := newTestServer(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", header)
 			answering(429, "text/plain", "slow down")(w, r)
 		})
@@ -275,7 +275,7 @@ func TestContextEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client := dial(t, func(_ http.ResponseWriter, r *http.Request) {
+			client := newTestServer(t, func(_ http.ResponseWriter, r *http.Request) {
 				_, _ = io.Copy(io.Discard, r.Body)
 				<-r.Context().Done()
 			})
@@ -329,7 +329,7 @@ func TestErrorLogsItself(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	_, err := dial(t, answering(404, "application/json", `{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no\nrun"}`)).GetRun(t.Context(), "r1")
+	_, err := newTestServer(t, answering(404, "application/json", `{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no\nrun"}`)).GetRun(t.Context(), "r1")
 	logger.Info("failed", "error", err)
 	assert.Contains(t, log.String(), `error.op=GetRun error.status=404 error.code=RESOURCE_DOES_NOT_EXIST error.message="no run" error.attempts=1`)
 }

@@ -12,7 +12,7 @@ import (
 
 func TestCreateExperiment(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client, name := connect(t, s), s.Name("iris")
+		client, name := newScenarioClient(t, s), s.Name("iris")
 		id, err := client.CreateExperiment(t.Context(), name)
 		require.NoError(t, err)
 
@@ -35,7 +35,7 @@ func TestCreateExperiment(t *testing.T) {
 
 func TestCreateExperimentWithOptions(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		id, err := client.CreateExperiment(t.Context(), s.Name("iris"),
 			tracking.WithArtifactLocation("mlflow-artifacts:/iris"),
 			tracking.WithExperimentTags(map[string]string{"team": "botany", "note": "", "quote": `it's "ü"`}),
@@ -51,7 +51,7 @@ func TestCreateExperimentWithOptions(t *testing.T) {
 
 func TestCreateExperimentNameTaken(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client, name := connect(t, s), s.Name("iris")
+		client, name := newScenarioClient(t, s), s.Name("iris")
 		_, err := client.CreateExperiment(t.Context(), name)
 		require.NoError(t, err)
 
@@ -63,14 +63,14 @@ func TestCreateExperimentNameTaken(t *testing.T) {
 
 func TestGetExperimentMissing(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		_, err := connect(t, s).GetExperiment(t.Context(), missingExperiment)
+		_, err := newScenarioClient(t, s).GetExperiment(t.Context(), missingExperiment)
 		requireNotFound(t, err)
 	})
 }
 
 func TestGetExperimentByName(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client, name := connect(t, s), s.Name("a name with/slash & ü?")
+		client, name := newScenarioClient(t, s), s.Name("a name with/slash & ü?")
 		id, err := client.CreateExperiment(t.Context(), name)
 		require.NoError(t, err)
 
@@ -85,7 +85,7 @@ func TestGetExperimentByName(t *testing.T) {
 
 func TestUpdateExperiment(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		id := newExperiment(t, s, client)
 		require.NoError(t, client.UpdateExperiment(t.Context(), id, s.Name("renamed")))
 
@@ -99,7 +99,7 @@ func TestUpdateExperiment(t *testing.T) {
 
 func TestUpdateExperimentNameTaken(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		id := newExperiment(t, s, client)
 		_, err := client.CreateExperiment(t.Context(), s.Name("other"))
 		require.NoError(t, err)
@@ -116,7 +116,7 @@ func TestUpdateExperimentNameTaken(t *testing.T) {
 
 func TestDeleteExperiment(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		id := newExperiment(t, s, client)
 		require.NoError(t, client.DeleteExperiment(t.Context(), id))
 
@@ -137,7 +137,7 @@ func TestDeleteExperiment(t *testing.T) {
 
 func TestDeletedExperimentRefuses(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		id := newExperiment(t, s, client)
 		require.NoError(t, client.DeleteExperiment(t.Context(), id))
 
@@ -173,13 +173,13 @@ func freesNames(s *scenario.Session) bool { return s.Server.Store == "file" && s
 
 func TestDeleteExperimentMissing(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		requireNotFound(t, connect(t, s).DeleteExperiment(t.Context(), missingExperiment))
+		requireNotFound(t, newScenarioClient(t, s).DeleteExperiment(t.Context(), missingExperiment))
 	})
 }
 
 func TestSetExperimentTag(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		id := newExperiment(t, s, client)
 		require.NoError(t, client.SetExperimentTag(t.Context(), id, "stage", "draft"))
 		require.NoError(t, client.SetExperimentTag(t.Context(), id, "stage", "final"))

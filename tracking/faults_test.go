@@ -62,11 +62,11 @@ type fault struct {
 type meaning string
 
 const (
-	notRun   meaning = "It surely did not run"
+	notRun   meaning = "It cannot have run"
 	replayed meaning = "net/http itself sends it again, if it may"
 	maybeRan meaning = "It may have run"
 	refused  meaning = "The database refused it"
-	final    meaning = "Another attempt would bring the same"
+	final    meaning = "A retry would bring the same"
 )
 
 const (
@@ -115,7 +115,7 @@ func faults() []fault {
 		{name: "502", err: unavailable, answer: answering(502, html, "Bad Gateway")},
 		{name: "503", err: unavailable, answer: answering(503, html, "Service Unavailable")},
 		{name: "504", err: unavailable, answer: answering(504, html, "Gateway Timeout")},
-		{name: "answer cut off", err: unexpected, answer: cut},
+		{name: "response cut off", err: unexpected, answer: cut},
 	} {
 		f.means = maybeRan
 		all = append(all, f)
@@ -141,7 +141,7 @@ func faults() []fault {
 	)
 }
 
-// A group holds the operations that are repeated alike.
+// A group holds the operations that are retried alike.
 type group struct {
 	name   string
 	class  class
@@ -152,23 +152,34 @@ type group struct {
 type class int
 
 const (
-	repeatable class = iota
-	deletes          // there is nothing to run a second time
+	mayRunTwice class = iota
+	deletes           // there is nothing to run a second time
 	creates
 	createsWithKey
 )
 
 const withKey = "CreateRun with WithIdempotencyKey"
 
-var groups = []group{
-	{"Gets and searches", repeatable, false, []string{"GetExperiment", "GetExperimentByName", "GetRun", "SearchExperiments", "SearchRuns"}},
-	{"Logs, tags, updates, DeleteRun", repeatable, true, []string{
-		"LogMetric", "LogBatch", "LogParam", "SetTag", "SetExperimentTag", "UpdateRun", "UpdateExperiment", "DeleteRun",
-	}},
-	{"DeleteTag, DeleteExperiment", deletes, true, []string{"DeleteTag", "DeleteExperiment"}},
-	{"CreateExperiment", creates, true, []string{"CreateExperiment"}},
-	{"CreateRun", creates, true, []string{"CreateRun"}},
-	{withKey, createsWithKey, true, []string{withKey}},
+// groups returns the operations in groups that are retried alike.
+func groups() []group {
+	reads := group{"Gets and searches", mayRunTwice, false, nil}
+	writes := group{"Logs, tags, updates, DeleteRun", mayRunTwice, true, nil}
+	deleting := group{"DeleteTag, DeleteExperiment", deletes, true, nil}
+	var creating []group
+	for _, op := range tracking.Operations {
+		switch isRead := strings.HasPrefix(op.Name, "Get") || strings.HasPrefix(op.Name, "Search"); {
+		case !op.MayRunTwice:
+			creating = append(creating, group{op.Name, creates, true, []string{op.Name}})
+		case isRead:
+			reads.ops = append(reads.ops, op.Name)
+		case op.HasDone && strings.HasPrefix(op.Name, "Delete"):
+			deleting.ops = append(deleting.ops, op.Name)
+		default:
+			writes.ops = append(writes.ops, op.Name)
+		}
+	}
+	all := append([]group{reads, writes, deleting}, creating...)
+	return append(all, group{withKey, createsWithKey, true, []string{withKey}})
 }
 
 // A cell is what became of a call.
@@ -234,10 +245,10 @@ func outcome(err error) string {
 
 const noSentinel = "*Error*"
 
-func use(t *testing.T, name string) operation {
+func sample(t *testing.T, name string) operation {
 	t.Helper()
 	if name == withKey {
-		op := use(t, "CreateRun")
+		op := sample(t, "CreateRun")
 		op.use = createWithKey
 		return op
 	}
@@ -254,21 +265,12 @@ func createWithKey(ctx context.Context, c *tracking.Client) error {
 // TestFaults plays every fault to every operation, and holds what came of it against the rule and docs/faults.md.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	covered := make(map[string]bool)
-	for _, g := range groups {
-		for _, name := range g.ops {
-			covered[name] = true
-		}
-	}
-	for _, op := range operations {
-		require.True(t, covered[op.name], "%s is in no group", op.name)
-	}
 	measured := make(map[string][]cell)
 	for _, f := range faults() {
-		for _, g := range groups {
+		for _, g := range groups() {
 			for i, name := range g.ops {
-				op := use(t, name)
-				got, waited := play(t, f, op)
+				op := sample(t, name)
+				got, waited := playFault(t, f, op)
 				about := name + " × " + f.name
 				want := expected(g.class, f)
 				assert.Equal(t, want, got, about)
@@ -306,18 +308,18 @@ func assertWait(t *testing.T, c class, f fault, want cell, waited time.Duration,
 	assert.LessOrEqual(t, waited, most, about)
 }
 
-// play uses an operation on a server that a fault comes over.
-func play(t *testing.T, f fault, op operation) (result cell, waited time.Duration) {
+// playFault uses an operation on a server that a fault comes over.
+func playFault(t *testing.T, f fault, op operation) (result cell, waited time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, op.route)
+		w := newFaultyServer(t, op.route)
 		client := w.client(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		if f.warm {
 			w.warmUp(t)
 		}
-		w.strike(&f)
+		w.setFault(&f)
 		if f.cancel > 0 {
 			time.AfterFunc(f.cancel, cancel)
 		}
@@ -341,9 +343,9 @@ func play(t *testing.T, f fault, op operation) (result cell, waited time.Duratio
 	return result, waited
 }
 
-// A world is a small MLflow and the way to it, in memory: in a synctest bubble, waiting for a socket would keep the
+// A faultyServer is a small MLflow and the way to it, in memory: in a synctest bubble, waiting for a socket would keep the
 // clock from moving on.
-type world struct {
+type faultyServer struct {
 	route     string // the operation that is counted, and that the fault hits
 	transport *http.Transport
 	conns     chan net.Conn
@@ -365,9 +367,9 @@ type storedRun struct {
 	deleted bool
 }
 
-func newWorld(t *testing.T, route string) *world {
+func newFaultyServer(t *testing.T, route string) *faultyServer {
 	t.Helper()
-	w := &world{route: route, conns: make(chan net.Conn), closed: make(chan struct{}), points: make(map[string]bool)}
+	w := &faultyServer{route: route, conns: make(chan net.Conn), closed: make(chan struct{}), points: make(map[string]bool)}
 	w.transport = &http.Transport{DialContext: w.dial, IdleConnTimeout: 4 * time.Second}
 	w.transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool(), MinVersion: tls.VersionTLS12}
 	server := &http.Server{Handler: w, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute}
@@ -382,20 +384,20 @@ func newWorld(t *testing.T, route string) *world {
 }
 
 // client returns a client with the default policy on repeats.
-func (w *world) client(t *testing.T, opts ...mlflow.Option) *tracking.Client {
+func (w *faultyServer) client(t *testing.T, opts ...mlflow.Option) *tracking.Client {
 	t.Helper()
 	return newClient(t, append([]mlflow.Option{
 		mlflow.WithTrackingURI("http://example.com"),
-		mlflow.WithHTTPClient(&http.Client{Transport: inWorld{w}}),
+		mlflow.WithHTTPClient(&http.Client{Transport: viaFaultyServer{w}}),
 		mlflow.WithTimeout(attemptLimit),
 		mlflow.WithRetry(mlflow.RetryPolicy{}),
 	}, opts...)...)
 }
 
-// inWorld sends by https while a certificate is at fault.
-type inWorld struct{ w *world }
+// viaFaultyServer sends by https while a certificate is at fault.
+type viaFaultyServer struct{ w *faultyServer }
 
-func (i inWorld) RoundTrip(r *http.Request) (*http.Response, error) {
+func (i viaFaultyServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	i.w.mu.Lock()
 	secure := i.w.fault != nil && i.w.fault.badCert
 	i.w.mu.Unlock()
@@ -406,14 +408,14 @@ func (i inWorld) RoundTrip(r *http.Request) (*http.Response, error) {
 	return i.w.transport.RoundTrip(r)
 }
 
-func (w *world) strike(f *fault) {
+func (w *faultyServer) setFault(f *fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.fault = f
 }
 
 // warmUp leaves a connection that was used.
-func (w *world) warmUp(t *testing.T) {
+func (w *faultyServer) warmUp(t *testing.T) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://example.com/login", nil)
 	require.NoError(t, err)
@@ -426,7 +428,7 @@ func (w *world) warmUp(t *testing.T) {
 }
 
 // requireNoConnections checks that no connection is in use any more, as one is whose answer was not read or closed.
-func (w *world) requireNoConnections(t *testing.T) {
+func (w *faultyServer) requireNoConnections(t *testing.T) {
 	t.Helper()
 	w.transport.CloseIdleConnections()
 	synctest.Wait()
@@ -435,7 +437,7 @@ func (w *world) requireNoConnections(t *testing.T) {
 	assert.Zero(t, w.open, "connections left open")
 }
 
-func (w *world) dial(context.Context, string, string) (net.Conn, error) {
+func (w *faultyServer) dial(context.Context, string, string) (net.Conn, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	ours, theirs := net.Pipe()
@@ -455,13 +457,13 @@ func (w *world) dial(context.Context, string, string) (net.Conn, error) {
 	w.open++
 	select {
 	case w.conns <- theirs:
-		return &worldConn{Conn: ours, w: w}, nil
+		return &faultyConn{Conn: ours, w: w}, nil
 	case <-w.closed:
 		return nil, net.ErrClosed
 	}
 }
 
-func (w *world) Accept() (net.Conn, error) {
+func (w *faultyServer) Accept() (net.Conn, error) {
 	select {
 	case conn := <-w.conns:
 		return conn, nil
@@ -470,17 +472,17 @@ func (w *world) Accept() (net.Conn, error) {
 	}
 }
 
-func (w *world) Close() error   { close(w.closed); return nil }
-func (w *world) Addr() net.Addr { return &net.IPAddr{} }
+func (w *faultyServer) Close() error   { close(w.closed); return nil }
+func (w *faultyServer) Addr() net.Addr { return &net.IPAddr{} }
 
-// A worldConn is the client's end of a connection, and breaks when a fault says so.
-type worldConn struct {
+// A faultyConn is the client's end of a connection, and breaks when a fault says so.
+type faultyConn struct {
 	net.Conn
-	w    *world
+	w    *faultyServer
 	once sync.Once
 }
 
-func (c *worldConn) Write(b []byte) (int, error) {
+func (c *faultyConn) Write(b []byte) (int, error) {
 	c.w.mu.Lock()
 	f := c.w.fault
 	if f != nil && (f.dead || f.closing) {
@@ -498,7 +500,7 @@ func (c *worldConn) Write(b []byte) (int, error) {
 	return len(b), c.Conn.Close() // the bytes are on their way, and nobody reads them
 }
 
-func (c *worldConn) Close() error {
+func (c *faultyConn) Close() error {
 	c.once.Do(func() {
 		c.w.mu.Lock()
 		defer c.w.mu.Unlock()
@@ -520,7 +522,7 @@ var selfSigned = sync.OnceValue(func() tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 })
 
-func (w *world) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+func (w *faultyServer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
@@ -555,7 +557,7 @@ const (
 )
 
 // run does what a request asks for.
-func (w *world) run(route string, body []byte) (status int, reply string) {
+func (w *faultyServer) run(route string, body []byte) (status int, reply string) {
 	var request struct {
 		Filter  string                        `json:"filter"`
 		RunID   string                        `json:"run_id"`
@@ -635,7 +637,7 @@ func (r storedRun) json() string {
 }
 
 // live counts the runs that are not deleted.
-func (w *world) live() int {
+func (w *faultyServer) live() int {
 	count := 0
 	for _, run := range w.runs {
 		count += number(!run.deleted)
@@ -653,37 +655,36 @@ func faultsPage(measured map[string][]cell) string {
 has a healthy server after it. A cell holds what the call returns, the number of requests that arrived at the server,
 and how often the server ran the operation: ` + "`ok 2/1`" + ` is a success after two requests, one of which ran. With
 WithIdempotencyKey the requests include the searches for the key. Errors go by the sentinel that they match; "*Error*" is
-one that matches none. The policy on repeats is the default one.
+one that matches none. The retry policy is the default one.
 
 - A call that reports success did run.
-- No CreateRun or CreateExperiment runs twice. Where the answer is lost and there is no key, it fails, although the server
-  may have run it. (With a key, a lost request that runs later than the search can make a second run: it is deleted when
-  the search after the repeat finds it, see WithIdempotencyKey.)
+- No CreateRun or CreateExperiment runs twice. Where the response is lost and there is no key, it fails, although the
+  server may have run it. (With a key, a lost request that runs later than the search can make a second run: it is deleted
+  when the search after the retry finds it, see WithIdempotencyKey.)
 - Whatever else runs twice changes nothing the second time on a server with an SQL store. A file store keeps a metric's
   point twice.
 
 `)
 	text.WriteString("| fault |")
-	for _, g := range groups {
+	for _, g := range groups() {
 		text.WriteString(" " + g.name + " |")
 	}
-	text.WriteString("\n|" + strings.Repeat("---|", 1+len(groups)))
+	text.WriteString("\n|" + strings.Repeat("---|", 1+len(groups())))
 	means := meaning("")
 	for _, f := range faults() {
 		if f.means != means {
 			means = f.means
-			text.WriteString("\n| **" + string(means) + "** |" + strings.Repeat(" |", len(groups)))
+			text.WriteString("\n| **" + string(means) + "** |" + strings.Repeat(" |", len(groups())))
 		}
 		text.WriteString("\n| " + f.name + " |")
 		for _, c := range measured[f.name] {
 			text.WriteString(" " + c.String() + " |")
 		}
 	}
-	text.WriteString(`
-
-"Gets and searches" are GetExperiment, GetExperimentByName, GetRun, SearchExperiments and SearchRuns. "Logs, tags, updates"
-are LogMetric, LogBatch, LogParam, SetTag, SetExperimentTag, UpdateRun and UpdateExperiment.
-`)
+	text.WriteString("\n\n")
+	for _, g := range groups()[:2] {
+		fmt.Fprintf(&text, "%q are %s.\n", g.name, strings.Join(g.ops, ", "))
+	}
 	return text.String()
 }
 
@@ -703,16 +704,16 @@ func compareFile(t *testing.T, path, want string) {
 // ranThenReset loses the answer to the first request, which ran.
 var ranThenReset = fault{ran: true, answer: abort}
 
-// onWorld runs a test in a bubble with a server that a fault comes over, if there is one.
-func onWorld(t *testing.T, route string, f *fault, test func(*testing.T, *world, *tracking.Client)) {
+// onFaultyServer runs a test in a bubble with a server that a fault comes over, if there is one.
+func onFaultyServer(t *testing.T, route string, f *fault, test func(*testing.T, *faultyServer, *tracking.Client)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, route)
+		w := newFaultyServer(t, route)
 		client := w.client(t)
 		if f != nil && f.warm {
 			w.warmUp(t)
 		}
-		w.strike(f)
+		w.setFault(f)
 		test(t, w, client)
 		w.requireNoConnections(t)
 	})
@@ -727,12 +728,12 @@ func TestANaNThatDidLandIsASuccess(t *testing.T) {
 	for _, warm := range []bool{false, true} { // net/http sends it again, or we do
 		f := ranThenReset
 		f.warm = warm
-		onWorld(t, route, &f, func(t *testing.T, w *world, client *tracking.Client) {
+		onFaultyServer(t, route, &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 			require.NoError(t, logNaN(t, client))
 			assert.Equal(t, 1, w.ran)
 		})
 	}
-	onWorld(t, route, nil, func(t *testing.T, w *world, client *tracking.Client) {
+	onFaultyServer(t, route, nil, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 		require.NoError(t, logNaN(t, client))
 		require.ErrorContains(t, logNaN(t, client), "UNIQUE constraint", "no answer was lost")
 	})
@@ -741,7 +742,7 @@ func TestANaNThatDidLandIsASuccess(t *testing.T) {
 func TestTheRestOfABatchIsStoredToo(t *testing.T) {
 	t.Parallel()
 	f := ranThenReset
-	onWorld(t, "POST /api/2.0/mlflow/runs/log-batch", &f, func(t *testing.T, w *world, client *tracking.Client) {
+	onFaultyServer(t, "POST /api/2.0/mlflow/runs/log-batch", &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 		w.onRun = func() { // the answer was lost before all was stored
 			w.points["nan"] = true
 			w.onRun = nil
@@ -755,11 +756,11 @@ func TestTheRestOfABatchIsStoredToo(t *testing.T) {
 func TestADeleteThatDidLandIsASuccess(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"DeleteTag", "DeleteExperiment"} {
-		op := use(t, name)
+		op := sample(t, name)
 		for _, warm := range []bool{false, true} {
 			f := ranThenReset
 			f.warm = warm
-			onWorld(t, op.route, &f, func(t *testing.T, w *world, client *tracking.Client) {
+			onFaultyServer(t, op.route, &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 				require.NoError(t, op.use(t.Context(), client), name)
 				require.ErrorIs(t, op.use(t.Context(), client), tracking.ErrNotFound, "%s of nothing", name)
 				assert.Equal(t, 1, w.ran)
@@ -769,7 +770,7 @@ func TestADeleteThatDidLandIsASuccess(t *testing.T) {
 }
 
 // createLate has the server run a lost CreateRun when some time has passed.
-func (w *world) createLate(id string, after time.Duration) {
+func (w *faultyServer) createLate(id string, after time.Duration) {
 	time.AfterFunc(after, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -783,7 +784,7 @@ func TestALostCreateRunMayBeSlow(t *testing.T) {
 	t.Parallel()
 	for after := time.Duration(0); after < 2*grace; after += grace / 16 {
 		f := fault{answer: abort}
-		onWorld(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *world, client *tracking.Client) {
+		onFaultyServer(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 			w.createLate("r0", after)
 			run, err := client.CreateRun(t.Context(), "7", tracking.WithIdempotencyKey("k1"))
 			require.NoError(t, err)
@@ -800,12 +801,12 @@ func TestALostCreateRunMayBeSlow(t *testing.T) {
 func TestOfSeveralLostCreateRunsOneIsKept(t *testing.T) {
 	t.Parallel()
 	f := fault{answer: abort}
-	onWorld(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *world, _ *tracking.Client) {
+	onFaultyServer(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
 		sent := 0
 		client := w.client(t, mlflow.WithRequestEditor(func(_ context.Context, r *http.Request) error {
 			if strings.HasSuffix(r.URL.Path, "/runs/create") {
 				if sent++; sent == 2 {
-					w.strike(&ranThenReset)
+					w.setFault(&ranThenReset)
 				}
 			}
 			return nil
@@ -824,7 +825,7 @@ func TestOfSeveralLostCreateRunsOneIsKept(t *testing.T) {
 func TestACreateRunWhoseTimeIsUpReturnsTheRun(t *testing.T) {
 	t.Parallel()
 	f := fault{answer: abort}
-	onWorld(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *world, _ *tracking.Client) {
+	onFaultyServer(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
 		var logged bytes.Buffer
 		client := w.client(t, mlflow.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
 		ctx, cancel := context.WithTimeout(t.Context(), grace+3*time.Second/2) // after the repeat, before the second look
@@ -840,7 +841,7 @@ func TestACreateRunWhoseTimeIsUpReturnsTheRun(t *testing.T) {
 func TestACreateRunWhoseTimeIsUpIsNotRepeated(t *testing.T) {
 	t.Parallel()
 	for _, f := range []fault{{answer: abort}, {answer: answering(503, html, "down")}} {
-		onWorld(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *world, client *tracking.Client) {
+		onFaultyServer(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 			ctx, cancel := context.WithTimeout(t.Context(), grace)
 			defer cancel()
 			_, err := client.CreateRun(ctx, "7", tracking.WithIdempotencyKey("k1"))
@@ -856,7 +857,7 @@ func TestOfTwoRunsWithAKeyTheSmallerIDIsKept(t *testing.T) {
 	t.Parallel()
 	for _, late := range []string{"r0", "r9"} {
 		f := fault{answer: abort}
-		onWorld(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *world, client *tracking.Client) {
+		onFaultyServer(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 			w.onRun = func() { w.runs = append(w.runs, storedRun{id: late, key: "k1"}) }
 			run, err := client.CreateRun(t.Context(), "7", tracking.WithIdempotencyKey("k1"))
 			require.NoError(t, err)
@@ -873,7 +874,7 @@ func TestOfTwoRunsWithAKeyTheSmallerIDIsKept(t *testing.T) {
 func TestALookUpThatFailsKeepsTheError(t *testing.T) {
 	t.Parallel()
 	f := fault{ran: true, answer: answering(503, html, "down for maintenance")}
-	onWorld(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *world, _ *tracking.Client) {
+	onFaultyServer(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
 		client := w.client(t, mlflow.WithRequestEditor(func(_ context.Context, r *http.Request) error {
 			if strings.HasSuffix(r.URL.Path, "/runs/search") {
 				return errors.New("no look-up today")

@@ -15,30 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// answerTypes are the generated types of the answers.
-var answerTypes = map[string]func() any{
-	"CreateExperiment":    func() any { return new(gen.CreateExperimentResponse) },
-	"GetExperiment":       func() any { return new(gen.GetExperimentResponse) },
-	"GetExperimentByName": func() any { return new(gen.GetExperimentByNameResponse) },
-	"UpdateExperiment":    func() any { return new(gen.EmptyResponse) },
-	"DeleteExperiment":    func() any { return new(gen.EmptyResponse) },
-	"SearchExperiments":   func() any { return new(gen.SearchExperimentsResponse) },
-	"SetExperimentTag":    func() any { return new(gen.EmptyResponse) },
-	"CreateRun":           func() any { return new(gen.CreateRunResponse) },
-	"GetRun":              func() any { return new(gen.GetRunResponse) },
-	"UpdateRun":           func() any { return new(gen.UpdateRunResponse) },
-	"DeleteRun":           func() any { return new(gen.EmptyResponse) },
-	"SearchRuns":          func() any { return new(gen.SearchRunsResponse) },
-	"LogMetric":           func() any { return new(gen.EmptyResponse) },
-	"LogParam":            func() any { return new(gen.EmptyResponse) },
-	"SetTag":              func() any { return new(gen.EmptyResponse) },
-	"DeleteTag":           func() any { return new(gen.EmptyResponse) },
-	"LogBatch":            func() any { return new(gen.EmptyResponse) },
-}
-
-// lostFields are the fields that recorded answers hold and the generated types do not keep.
+// lostFields are the fields that recorded responses hold and the generated types do not keep.
 var lostFields = map[string]string{
 	"run.inputs":     "datasets and models belong to other operations",
 	"run.outputs":    "models belong to other operations",
@@ -46,13 +26,17 @@ var lostFields = map[string]string{
 	"runs[].outputs": "models belong to other operations",
 }
 
-// TestGoldenRoundTrip decodes every recorded answer into the type that the spec has for it, encodes it again, and
+// TestGoldenRoundTrip decodes every recorded response into the type that the spec has for it, encodes it again, and
 // compares: what the spec gets wrong or does not know shows up as a difference.
 func TestGoldenRoundTrip(t *testing.T) {
 	t.Parallel()
 	names := make(map[string]string) // by route
-	for _, op := range operations {
-		names[op.route] = op.name
+	for name, route := range specOperations(t) {
+		names[route] = name
+	}
+	newResponse := make(map[string]func() any)
+	for _, op := range tracking.Operations {
+		newResponse[op.Name] = op.NewResponse
 	}
 	files, err := filepath.Glob("../testdata/[0-9]*/*.json")
 	require.NoError(t, err)
@@ -66,18 +50,18 @@ func TestGoldenRoundTrip(t *testing.T) {
 			if exchange.Response.Status != 200 && exchange.Response.Body == nil {
 				continue // a page for people
 			}
-			var answer any = new(gen.ErrorResponse)
+			var response any = new(gen.ErrorResponse)
 			if exchange.Response.Status == 200 {
-				answer = answerTypes[name]()
+				response = newResponse[name]()
 				seen[name] = true
 			}
-			require.NoError(t, json.Unmarshal(exchange.Response.Body, answer), file)
-			encoded, err := json.Marshal(answer)
+			require.NoError(t, json.Unmarshal(exchange.Response.Body, response), file)
+			encoded, err := json.Marshal(response)
 			require.NoError(t, err)
 			compare(t, file, "", parse(t, exchange.Response.Body), parse(t, encoded), lost)
 		}
 	}
-	assert.ElementsMatch(t, slices.Collect(maps.Keys(answerTypes)), slices.Collect(maps.Keys(seen)), "every operation is recorded")
+	assert.ElementsMatch(t, slices.Collect(maps.Keys(newResponse)), slices.Collect(maps.Keys(seen)), "every operation is recorded")
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(lostFields)), slices.Collect(maps.Keys(lost)), "fields that get lost")
 }
 

@@ -22,9 +22,9 @@ import (
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// raw returns a client that gets the same bytes in answer to each request, whereupon the connection ends. The
+// newRawServer returns a client that gets the same bytes in answer to each request, whereupon the connection ends. The
 // connections are in memory; in a synctest bubble none of them, and nothing that reads them, may outlive the test.
-func raw(t *testing.T, answer func() []byte, opts ...mlflow.Option) *tracking.Client {
+func newRawServer(t *testing.T, answer func() []byte, opts ...mlflow.Option) *tracking.Client {
 	t.Helper()
 	dial := func(context.Context, string, string) (net.Conn, error) {
 		ours, theirs := net.Pipe()
@@ -86,7 +86,7 @@ func TestAnAnswerCutAtAnyByteIsNoSuccess(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				whole := frame(op.reply)
 				var part string
-				client := raw(t, func() []byte { return []byte(part) })
+				client := newRawServer(t, func() []byte { return []byte(part) })
 				for end := range len(whole) {
 					part = whole[:end]
 					err := op.use(t.Context(), client)
@@ -150,7 +150,7 @@ func TestHostileAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				client := raw(t, func() []byte { return []byte(test.answer) })
+				client := newRawServer(t, func() []byte { return []byte(test.answer) })
 				for range 2 { // what was left over from the first must not reach the second
 					_, err := client.GetRun(t.Context(), "r1")
 					assert.Equal(t, test.outcome, outcome(err), "%v", err)
@@ -174,7 +174,7 @@ func TestAGzipBombIsCheap(t *testing.T) { //nolint:paralleltest // measures what
 	}
 	require.NoError(t, w.Close())
 	header := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n", zipped.Len())
-	client := raw(t, func() []byte { return append([]byte(header), zipped.Bytes()...) })
+	client := newRawServer(t, func() []byte { return append([]byte(header), zipped.Bytes()...) })
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	_, err := client.GetRun(t.Context(), "r1")
@@ -187,7 +187,7 @@ func TestAGzipBombIsCheap(t *testing.T) { //nolint:paralleltest // measures what
 func TestOneAnswerPerConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client := raw(t, func() []byte { return []byte("HTTP/1.0 200 OK\r\n\r\n{}") })
+		client := newRawServer(t, func() []byte { return []byte("HTTP/1.0 200 OK\r\n\r\n{}") })
 		for range 20 {
 			require.NoError(t, client.LogMetric(t.Context(), "r1", "loss", 1))
 			time.Sleep(time.Second)

@@ -21,7 +21,7 @@ import (
 
 func TestCreateExperimentNameTakenWithLocation(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client, location := connect(t, s), tracking.WithArtifactLocation("mlflow-artifacts:/taken")
+		client, location := newScenarioClient(t, s), tracking.WithArtifactLocation("mlflow-artifacts:/taken")
 		_, err := client.CreateExperiment(t.Context(), s.Name("taken"), location)
 		require.NoError(t, err)
 
@@ -36,7 +36,7 @@ func TestCreateExperimentNameTakenWithLocation(t *testing.T) {
 
 func TestExperimentIDThatIsNoNumber(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		_, err := connect(t, s).GetExperiment(t.Context(), "iris")
+		_, err := newScenarioClient(t, s).GetExperiment(t.Context(), "iris")
 		switch postgres := s.Server.Store == "postgres"; {
 		case s.Server.Store == "file", s.Server.Before("3.2") && !postgres:
 			requireNotFound(t, err)
@@ -55,7 +55,7 @@ func TestExperimentNameTooLong(t *testing.T) {
 		if s.Server.Before("2.15") {
 			t.Skip("before MLflow 2.15 only the database, if anything, bounds the name of an experiment")
 		}
-		client, name := connect(t, s), s.Name("")+strings.Repeat("n", 500)
+		client, name := newScenarioClient(t, s), s.Name("")+strings.Repeat("n", 500)
 		_, err := client.CreateExperiment(t.Context(), name[:500])
 		if s.Server.Store == "postgres" { // whose column holds 256
 			requireRefused(t, err, 400, tracking.ErrorCodeBadRequest, nil)
@@ -72,7 +72,7 @@ func TestExperimentTagTooLong(t *testing.T) {
 		if s.Server.Store == "file" {
 			t.Skip("file stores take experiment tags of any length")
 		}
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		id := newExperiment(t, s, client)
 		limit := 20_000
 		if s.Server.Before("3.16") {
@@ -86,7 +86,7 @@ func TestExperimentTagTooLong(t *testing.T) {
 
 func TestKeyTooLong(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client, at := connect(t, s), s.Now()
+		client, at := newScenarioClient(t, s), s.Now()
 		runID, key := newRun(t, s, client).RunID, strings.Repeat("k", 251)
 		requireInvalid(t, client.LogParam(t.Context(), runID, key, "value"))
 		if err := client.SetTag(t.Context(), runID, key, "value"); s.Server.Store == "file" { // doesn't look
@@ -109,7 +109,7 @@ func TestKeyTooLong(t *testing.T) {
 func TestLongValuesAreCut(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		var log bytes.Buffer
-		client := connect(t, s, mlflow.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))))
+		client := newScenarioClient(t, s, mlflow.WithLogger(slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))))
 		runID := newRun(t, s, client).RunID
 		const paramLimit = 6000
 		tagLimit := 8000
@@ -155,7 +155,7 @@ func TestLongValuesAreCut(t *testing.T) {
 func TestLogMetricTwice(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		s.LiveOnly("the history of a metric is no part of the library, and of no recording")
-		client, at := connect(t, s), s.Now()
+		client, at := newScenarioClient(t, s), s.Now()
 		runID := newRun(t, s, client).RunID
 		for range 2 {
 			require.NoError(t, client.LogMetric(t.Context(), runID, "loss", 1, tracking.WithTimestamp(at)))
@@ -171,7 +171,7 @@ func TestLogMetricTwice(t *testing.T) {
 
 func TestLogNaNTwice(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client, at := connect(t, s), s.Now()
+		client, at := newScenarioClient(t, s), s.Now()
 		runID := newRun(t, s, client).RunID
 		nan := []tracking.Metric{{Key: "loss", Value: math.NaN(), Timestamp: at}}
 		require.NoError(t, client.LogBatch(t.Context(), runID, nan, nil, nil))
@@ -187,7 +187,7 @@ func TestLogNaNTwice(t *testing.T) {
 
 func TestSearchRunsComparesNaN(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		run := newRun(t, s, client)
 		require.NoError(t, client.LogMetric(t.Context(), run.RunID, "loss", math.NaN(), tracking.WithTimestamp(s.Now())))
 		list, err := client.SearchRuns(t.Context(), []string{run.ExperimentID}, tracking.WithRunsFilter("metrics.loss = 0"))
@@ -202,7 +202,7 @@ func TestSearchRunsComparesNaN(t *testing.T) {
 
 func TestUpdateRunTakesEndTimeBack(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		runID := newRun(t, s, client).RunID
 		info, err := client.UpdateRun(t.Context(), runID, tracking.WithStatus(tracking.RunStatusFinished), tracking.WithEndTime(s.Now()))
 		require.NoError(t, err)
@@ -219,7 +219,7 @@ func TestUpdateRunTakesEndTimeBack(t *testing.T) {
 
 func TestCreateRunBefore1970(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client, start := connect(t, s), time.Date(1912, time.June, 23, 0, 0, 0, 0, time.UTC)
+		client, start := newScenarioClient(t, s), time.Date(1912, time.June, 23, 0, 0, 0, 0, time.UTC)
 		run, err := client.CreateRun(t.Context(), newExperiment(t, s, client), tracking.WithRunName("run"), tracking.WithStartTime(start))
 		require.NoError(t, err)
 		assert.Equal(t, start, run.Info.StartTime)
@@ -229,7 +229,7 @@ func TestCreateRunBefore1970(t *testing.T) {
 // TestQuotesInFilters shows that MLflow has no escape: a value in the wrong quotes is found by nobody.
 func TestQuotesInFilters(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		run := newRun(t, s, client)
 		require.NoError(t, client.LogParam(t.Context(), run.RunID, "text", "it's"))
 		for _, tt := range []struct {

@@ -14,7 +14,7 @@ import (
 
 func TestLogMetric(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		runID, at := newRun(t, s, client).RunID, s.Now()
 		require.NoError(t, client.LogMetric(t.Context(), runID, "loss", 0.25, tracking.WithStep(3), tracking.WithTimestamp(at)))
 		require.NoError(t, client.LogMetric(t.Context(), runID, "zero", 0, tracking.WithStep(-1), tracking.WithTimestamp(time.UnixMilli(0))))
@@ -31,7 +31,7 @@ func TestLogMetric(t *testing.T) {
 
 func TestLogMetricNotFinite(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		runID, at := newRun(t, s, client).RunID, s.Now()
 		require.NoError(t, client.LogMetric(t.Context(), runID, "nan", math.NaN(), tracking.WithTimestamp(at)))
 		require.NoError(t, client.LogMetric(t.Context(), runID, "up", math.Inf(1), tracking.WithTimestamp(at)))
@@ -52,7 +52,7 @@ func TestLogMetricNotFinite(t *testing.T) {
 
 func TestLogMetricLatest(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		runID, at := newRun(t, s, client).RunID, s.Now()
 		for _, step := range []int64{2, 1} {
 			require.NoError(t, client.LogMetric(t.Context(), runID, "loss", float64(step), tracking.WithStep(step), tracking.WithTimestamp(at)))
@@ -67,7 +67,7 @@ func TestLogMetricLatest(t *testing.T) {
 
 func TestLogMetricRefused(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client, at := connect(t, s), tracking.WithTimestamp(s.Now())
+		client, at := newScenarioClient(t, s), tracking.WithTimestamp(s.Now())
 		runID := newRun(t, s, client).RunID
 		requireNotFound(t, client.LogMetric(t.Context(), missingRun, "loss", 1, at))
 		requireInvalid(t, client.LogMetric(t.Context(), runID, "../loss", 1, at))
@@ -77,7 +77,7 @@ func TestLogMetricRefused(t *testing.T) {
 
 func TestLogParam(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		runID := newRun(t, s, client).RunID
 		require.NoError(t, client.LogParam(t.Context(), runID, "rate", "0.1"))
 		require.NoError(t, client.LogParam(t.Context(), runID, "rate", "0.1"), "the same value again does nothing")
@@ -91,7 +91,7 @@ func TestLogParam(t *testing.T) {
 
 func TestLogParamRefused(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		runID := newRun(t, s, client).RunID
 		require.NoError(t, client.LogParam(t.Context(), runID, "rate", "0.1"))
 		requireInvalid(t, client.LogParam(t.Context(), runID, "rate", "0.2"))
@@ -106,7 +106,7 @@ func TestLogParamRefused(t *testing.T) {
 
 func TestSetTag(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		runID := newRun(t, s, client).RunID
 		require.NoError(t, client.SetTag(t.Context(), runID, "stage", "draft"))
 		require.NoError(t, client.SetTag(t.Context(), runID, "stage", "final"))
@@ -125,7 +125,7 @@ func TestSetTag(t *testing.T) {
 
 func TestDeleteTag(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		runID := newRun(t, s, client).RunID
 		require.NoError(t, client.SetTag(t.Context(), runID, "stage", "draft"))
 		require.NoError(t, client.DeleteTag(t.Context(), runID, "stage"))
@@ -141,7 +141,7 @@ func TestDeleteTag(t *testing.T) {
 
 func TestLogBatch(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		runID := newRun(t, s, client).RunID
 		metrics := []tracking.Metric{
 			{Key: "loss", Value: 0.5, Timestamp: s.Now(), Step: 1},
@@ -167,7 +167,7 @@ func TestLogBatch(t *testing.T) {
 
 func TestLogBatchOfOneKind(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		runID := newRun(t, s, client).RunID
 		require.NoError(t, client.LogBatch(t.Context(), runID, []tracking.Metric{{Key: "loss", Timestamp: s.Now()}}, nil, nil))
 		require.NoError(t, client.LogBatch(t.Context(), runID, nil, []tracking.Param{{Key: "rate"}}, nil))
@@ -184,7 +184,7 @@ func TestLogBatchOfOneKind(t *testing.T) {
 
 func TestLogBatchRefused(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		runID := newRun(t, s, client).RunID
 		metrics := []tracking.Metric{{Key: "loss", Timestamp: s.Now()}}
 		twice := []tracking.Param{{Key: "rate", Value: "0.1"}, {Key: "rate", Value: "0.1"}}

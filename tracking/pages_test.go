@@ -26,7 +26,7 @@ type page struct {
 func searching(t *testing.T, pages map[string]page) (*tracking.Client, *[]string) {
 	t.Helper()
 	var asked []string
-	client := dial(t, func(w http.ResponseWriter, r *http.Request) {
+	client := newTestServer(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		var request struct {
 			Token string `json:"page_token"`

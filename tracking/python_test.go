@@ -48,7 +48,7 @@ func mirror(t *testing.T, s *scenario.Session, action, subject string, input []b
 func TestPythonReadsWhatGoLogged(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		needPython(t, s)
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		run, at := newRun(t, s, client), s.Now()
 		metrics := awkwardMetrics(at)
 		params, tags := awkwardStrings()
@@ -77,7 +77,7 @@ func TestPythonReadsWhatGoLogged(t *testing.T) {
 func TestGoReadsWhatPythonLogged(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		needPython(t, s)
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		metrics := awkwardMetrics(s.Now())
 		params, tags := awkwardStrings()
 		wanted := mirroredRun{Params: make(map[string]string), Tags: tags}

@@ -13,7 +13,7 @@ import (
 
 func TestCreateRun(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		experimentID, start := newExperiment(t, s, client), s.Now()
 		created, err := client.CreateRun(t.Context(), experimentID,
 			tracking.WithRunName("first try"),
@@ -51,7 +51,7 @@ func TestCreateRun(t *testing.T) {
 
 func TestCreateRunWithoutOptions(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		run, err := client.CreateRun(t.Context(), newExperiment(t, s, client))
 		require.NoError(t, err)
 		assert.NotEmpty(t, run.Info.RunName, "servers make up a name")
@@ -63,14 +63,14 @@ func TestCreateRunWithoutOptions(t *testing.T) {
 
 func TestCreateRunInMissingExperiment(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		_, err := connect(t, s).CreateRun(t.Context(), missingExperiment, tracking.WithStartTime(s.Now()))
+		_, err := newScenarioClient(t, s).CreateRun(t.Context(), missingExperiment, tracking.WithStartTime(s.Now()))
 		requireNotFound(t, err)
 	})
 }
 
 func TestCreateRunWithTwoNames(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		_, err := client.CreateRun(t.Context(), newExperiment(t, s, client),
 			tracking.WithStartTime(s.Now()),
 			tracking.WithRunName("one"),
@@ -81,14 +81,14 @@ func TestCreateRunWithTwoNames(t *testing.T) {
 
 func TestGetRunMissing(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		_, err := connect(t, s).GetRun(t.Context(), missingRun)
+		_, err := newScenarioClient(t, s).GetRun(t.Context(), missingRun)
 		requireNotFound(t, err)
 	})
 }
 
 func TestUpdateRun(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		want := newRun(t, s, client)
 
 		want.Status, want.EndTime = tracking.RunStatusFinished, s.Now()
@@ -115,7 +115,7 @@ func TestUpdateRun(t *testing.T) {
 
 func TestUpdateRunStatus(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		run, end := newRun(t, s, client), time.Time{}
 		for _, status := range []tracking.RunStatus{
 			tracking.RunStatusScheduled, tracking.RunStatusFailed, tracking.RunStatusKilled, tracking.RunStatusFinished,
@@ -137,14 +137,14 @@ func TestUpdateRunStatus(t *testing.T) {
 
 func TestUpdateRunMissing(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		_, err := connect(t, s).UpdateRun(t.Context(), missingRun, tracking.WithStatus(tracking.RunStatusFailed))
+		_, err := newScenarioClient(t, s).UpdateRun(t.Context(), missingRun, tracking.WithStatus(tracking.RunStatusFailed))
 		requireNotFound(t, err)
 	})
 }
 
 func TestDeleteRun(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		runID := newRun(t, s, client).RunID
 		require.NoError(t, client.DeleteRun(t.Context(), runID))
 		require.NoError(t, client.DeleteRun(t.Context(), runID), "deleting it again does nothing")
@@ -159,7 +159,7 @@ func TestDeleteRun(t *testing.T) {
 
 func TestDeletedRunRefuses(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		runID := newRun(t, s, client).RunID
 		require.NoError(t, client.SetTag(t.Context(), runID, "key", "value"))
 		require.NoError(t, client.DeleteRun(t.Context(), runID))

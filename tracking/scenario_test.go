@@ -53,8 +53,8 @@ var fastTrackML = map[string]string{
 	"TestValuesSurvive":              "keeps the name of a run apart from the tag mlflow.runName",
 }
 
-// connect returns a client for the session's server.
-func connect(t *testing.T, s *scenario.Session, opts ...mlflow.Option) *tracking.Client {
+// newScenarioClient returns a client for the session's server.
+func newScenarioClient(t *testing.T, s *scenario.Session, opts ...mlflow.Option) *tracking.Client {
 	t.Helper()
 	scenario, _, _ := strings.Cut(t.Name(), "/")
 	if why := fastTrackML[scenario]; why != "" && s.Server.FastTrackML() {

@@ -14,7 +14,7 @@ import (
 
 func TestSearchExperiments(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		var ids []string
 		for _, name := range []string{"c", "a", "b"} {
 			id, err := client.CreateExperiment(t.Context(), s.Name(name), tracking.WithExperimentTags(map[string]string{"letter": name, "scenario": s.Name("all")}))
@@ -37,7 +37,7 @@ func TestSearchExperiments(t *testing.T) {
 
 func TestSearchExperimentsPages(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		for _, name := range []string{"a", "b", "c"} {
 			_, err := client.CreateExperiment(t.Context(), s.Name(name), tracking.WithExperimentTags(map[string]string{"scenario": s.Name("pages")}))
 			require.NoError(t, err)
@@ -61,7 +61,7 @@ func TestSearchExperimentsPages(t *testing.T) {
 
 func TestSearchExperimentsViewType(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		tags := tracking.WithExperimentTags(map[string]string{"scenario": s.Name("views")})
 		active, err := client.CreateExperiment(t.Context(), s.Name("active"), tags)
 		require.NoError(t, err)
@@ -88,7 +88,7 @@ func TestSearchExperimentsViewType(t *testing.T) {
 
 func TestSearchExperimentsRefused(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		for _, option := range []tracking.SearchExperimentsOption{
 			tracking.WithExperimentsFilter("colour = 'blue'"),
 			tracking.WithExperimentsFilter("name = iris"),
@@ -106,7 +106,7 @@ func TestSearchExperimentsRefused(t *testing.T) {
 
 func TestSearchRuns(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		experimentID := newExperiment(t, s, client)
 		losses := map[string]float64{"low": 0.1, "high": 0.9, "diverged": math.NaN()}
 		for _, name := range []string{"low", "high", "diverged"} {
@@ -140,7 +140,7 @@ func TestSearchRuns(t *testing.T) {
 
 func TestSearchRunsPages(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		experimentID := newExperiment(t, s, client)
 		for range 3 {
 			newRunIn(t, s, client, experimentID)
@@ -163,7 +163,7 @@ func TestSearchRunsPages(t *testing.T) {
 
 func TestSearchRunsViewType(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		experimentID := newExperiment(t, s, client)
 		active, deleted := newRunIn(t, s, client, experimentID).RunID, newRunIn(t, s, client, experimentID).RunID
 		require.NoError(t, client.DeleteRun(t.Context(), deleted))
@@ -185,7 +185,7 @@ func TestSearchRunsViewType(t *testing.T) {
 
 func TestSearchRunsOfNothing(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		list, err := client.SearchRuns(t.Context(), nil)
 		require.NoError(t, err)
 		assert.Equal(t, &tracking.RunList{Runs: []tracking.Run{}}, list)
@@ -198,7 +198,7 @@ func TestSearchRunsOfNothing(t *testing.T) {
 
 func TestSearchRunsRefused(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		experimentIDs := []string{newExperiment(t, s, client)}
 		for _, option := range []tracking.SearchRunsOption{
 			tracking.WithRunsFilter("metrics.loss < 1 OR metrics.loss > 2"),
@@ -215,7 +215,7 @@ func TestSearchRunsRefused(t *testing.T) {
 
 func TestSearchRunsForTooFew(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		experimentIDs := []string{newExperiment(t, s, client)}
 		for _, n := range []int{0, -1} {
 			list, err := client.SearchRuns(t.Context(), experimentIDs, tracking.WithRunsMaxResults(n))
@@ -264,7 +264,7 @@ func runNames(list *tracking.RunList) []string {
 
 func TestAllExperiments(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		for _, name := range []string{"a", "b", "c"} {
 			_, err := client.CreateExperiment(t.Context(), s.Name(name), tracking.WithExperimentTags(map[string]string{"scenario": s.Name("all")}))
 			require.NoError(t, err)
@@ -283,7 +283,7 @@ func TestAllExperiments(t *testing.T) {
 
 func TestAllRuns(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		experimentID := newExperiment(t, s, client)
 		var want []string
 		for range 4 {
@@ -305,7 +305,7 @@ func TestAllRuns(t *testing.T) {
 func TestAllRunsRefused(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		yields := 0
-		for run, err := range connect(t, s).AllRuns(t.Context(), []string{"0"}, tracking.WithRunsFilter("what?")) {
+		for run, err := range newScenarioClient(t, s).AllRuns(t.Context(), []string{"0"}, tracking.WithRunsFilter("what?")) {
 			yields++
 			assert.Zero(t, run)
 			requireInvalid(t, err)

@@ -150,7 +150,7 @@ func TestNoSecretIsSentBack(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					headers := map[string]string{"A": plantedHeader, "B": plantedPassword, "C": "Basic " + plantedBasic, "D": plantedToken}
-					client := raw(t, func() []byte { return []byte(answer) }, credentials, mlflow.WithHeaders(headers),
+					client := newRawServer(t, func() []byte { return []byte(answer) }, credentials, mlflow.WithHeaders(headers),
 						mlflow.WithRetry(mlflow.RetryPolicy{MaxAttempts: 2}))
 					_, err := client.GetRun(t.Context(), "r1")
 					var failed *tracking.Error

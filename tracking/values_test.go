@@ -41,7 +41,7 @@ var awkwardTexts = []string{
 // TestValuesSurvive logs what is hard to carry, and a hundred random values, and reads it back in both ways.
 func TestValuesSurvive(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := connect(t, s)
+		client := newScenarioClient(t, s)
 		run, at := newRun(t, s, client), s.Now()
 		metrics := awkwardMetrics(at)
 		params, tags := awkwardStrings()
@@ -131,7 +131,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Add(uint64(0), int64(0), int64(-1), "\xff", "\xed\xa0\x80")
 	f.Fuzz(func(t *testing.T, bits uint64, step, ms int64, key, text string) {
-		server := &captured{reply: `{}`}
+		server := &recorder{reply: `{}`}
 		client := server.client()
 		value := math.Float64frombits(bits)
 		metric := tracking.Metric{Key: key, Value: value, Timestamp: time.UnixMilli(ms), Step: step}
@@ -175,7 +175,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, value, timestamp, step string, anything []byte) {
 		for _, op := range operations {
 			for _, status := range []int{200, 404} {
-				server := &captured{status: status, reply: string(anything)}
+				server := &recorder{status: status, reply: string(anything)}
 				if err := op.use(t.Context(), server.client()); err != nil {
 					var failure *tracking.Error
 					require.ErrorAs(t, err, &failure)
@@ -185,7 +185,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		reply := fmt.Sprintf(`{"run": {"info": {"run_id": "r1"}, "data": {"metrics": [{"key": "k", "value": %s, "timestamp": %s, "step": %s}]}}}`,
 			value, timestamp, step)
-		run, err := (&captured{reply: reply}).client().GetRun(t.Context(), "r1")
+		run, err := (&recorder{reply: reply}).client().GetRun(t.Context(), "r1")
 		if err != nil || len(run.Data.Metrics) != 1 || strings.ContainsAny(value+timestamp+step, ",{}[]\\") {
 			return
 		}

@@ -45,9 +45,9 @@ func TestWorkspaceKeepsExperimentsApart(t *testing.T) {
 		newWorkspace(t, s, "speech")
 		ctx, name := t.Context(), s.Name("same")
 		clients := map[string]*tracking.Client{
-			"":       connect(t, s),
-			"vision": connect(t, s, mlflow.WithWorkspace("vision")),
-			"speech": connect(t, s, mlflow.WithWorkspace("speech")),
+			"":       newScenarioClient(t, s),
+			"vision": newScenarioClient(t, s, mlflow.WithWorkspace("vision")),
+			"speech": newScenarioClient(t, s, mlflow.WithWorkspace("speech")),
 		}
 		runs := make(map[string]tracking.RunInfo)
 		for workspace, client := range clients {
@@ -73,7 +73,7 @@ func TestWorkspaceKeepsExperimentsApart(t *testing.T) {
 				}
 			}
 		}
-		asDefault, err := connect(t, s, mlflow.WithWorkspace("default")).GetExperimentByName(ctx, name)
+		asDefault, err := newScenarioClient(t, s, mlflow.WithWorkspace("default")).GetExperimentByName(ctx, name)
 		require.NoError(t, err)
 		assert.Equal(t, runs[""].ExperimentID, asDefault.ID, "no workspace is the one named default")
 	})
@@ -82,14 +82,14 @@ func TestWorkspaceKeepsExperimentsApart(t *testing.T) {
 func TestWorkspaceThatIsMissing(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		needWorkspaces(t, s)
-		client, name := connect(t, s, mlflow.WithWorkspace("nowhere")), s.Name("experiment")
+		client, name := newScenarioClient(t, s, mlflow.WithWorkspace("nowhere")), s.Name("experiment")
 		_, err := client.CreateExperiment(t.Context(), name)
 		requireNotFound(t, err)
 		assert.ErrorContains(t, err, "nowhere")
-		_, err = connect(t, s).GetExperimentByName(t.Context(), name)
+		_, err = newScenarioClient(t, s).GetExperimentByName(t.Context(), name)
 		requireNotFound(t, err)
 
-		_, err = connect(t, s, mlflow.WithWorkspace("Not A Workspace")).CreateExperiment(t.Context(), name)
+		_, err = newScenarioClient(t, s, mlflow.WithWorkspace("Not A Workspace")).CreateExperiment(t.Context(), name)
 		requireInvalid(t, err)
 	})
 }
@@ -101,13 +101,13 @@ func TestWorkspaceOfAServerWithoutWorkspaces(t *testing.T) {
 		if s.Server.Feature == "workspaces" {
 			t.Skip("the server has workspaces")
 		}
-		client, name := connect(t, s, mlflow.WithWorkspace("vision")), s.Name("experiment")
+		client, name := newScenarioClient(t, s, mlflow.WithWorkspace("vision")), s.Name("experiment")
 		for range 2 { // the check is not forgotten
 			_, err := client.CreateExperiment(t.Context(), name)
 			require.ErrorIs(t, err, tracking.ErrUnsupported)
 			assert.ErrorContains(t, err, "workspaces")
 		}
-		shared := connect(t, s)
+		shared := newScenarioClient(t, s)
 		_, err := shared.GetExperimentByName(t.Context(), name)
 		require.ErrorIs(t, err, tracking.ErrNotFound, "nothing is written")
 

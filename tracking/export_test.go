@@ -1,0 +1,34 @@
+package tracking
+
+// An Operation is what tests see of an operation.
+type Operation struct {
+	Name        string
+	MayRunTwice bool
+	HasDone     bool // an error of a retry may count as done
+	NewResponse func() any
+}
+
+// Operations are all operations. A test holds them against the spec.
+var Operations = []Operation{
+	exported(createExperiment),
+	exported(getExperiment),
+	exported(getExperimentByName),
+	exported(updateExperiment),
+	exported(deleteExperiment),
+	exported(searchExperiments),
+	exported(setExperimentTag),
+	exported(createRun),
+	exported(getRun),
+	exported(updateRun),
+	exported(deleteRun),
+	exported(searchRuns),
+	exported(logMetric),
+	exported(logParam),
+	exported(setTag),
+	exported(deleteTag),
+	exported(logBatch),
+}
+
+func exported[Request, Response any](o operation[Request, Response]) Operation {
+	return Operation{o.name, o.mayRunTwice, o.done != nil, func() any { return new(Response) }}
+}
