@@ -12,15 +12,15 @@ import (
 	"github.com/mlflow-go/mlflow/gen"
 )
 
-// BatchLimits bound what [Client.LogBatch] puts into one request. A zero field stands for the default, which is
+// BatchLimits limit what [Client.LogBatch] puts into one request. A zero field stands for the default, which is
 // MLflow's own limit.
 type BatchLimits struct {
 	Metrics int // 1000 by default
 	Params  int // 100 by default
 	Tags    int // 100 by default
-	// Items bounds metrics, params and tags together; 1000 by default.
+	// Items limits metrics, params and tags together; 1000 by default.
 	Items int
-	// Bytes bounds the size of the request, 900,000 by default: hosts refuse more than 1 MB. An item that is larger by
+	// Bytes limits the size of the request, 900,000 by default: hosts refuse more than 1 MB. An item that is larger by
 	// itself is sent alone.
 	Bytes int
 }

@@ -45,13 +45,13 @@ func batching(t *testing.T, refuse int, opts ...mlflow.Option) (*tracking.Client
 		assert.NoError(t, err)
 		requests++
 		if requests == refuse {
-			answering(400, "application/json", `{"error_code": "INVALID_PARAMETER_VALUE", "message": "no"}`)(w, r)
+			respondWith(400, "application/json", `{"error_code": "INVALID_PARAMETER_VALUE", "message": "no"}`)(w, r)
 			return
 		}
 		batch := sentBatch{bytes: len(body)}
 		assert.NoError(t, json.Unmarshal(body, &batch))
 		stored = append(stored, batch)
-		answering(200, "application/json", `{}`)(w, r)
+		respondWith(200, "application/json", `{}`)(w, r)
 	}, opts...), &stored
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// Benchmarks show what the library costs by itself: their server answers at once. With MLFLOW_TRACKING_URI set they use
+// Benchmarks show what the library costs by itself: their server responds at once. With MLFLOW_TRACKING_URI set they use
 // a real one, which shows what a call costs; docs/speed.md has both.
 
 // A target is what is measured: a client, and a run to log to.

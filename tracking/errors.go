@@ -37,7 +37,7 @@ var (
 	// ErrUnsupported means that the server has no such endpoint, or does not offer what it is asked for: the release is
 	// too old, or the tracking URI names something that is not an MLflow server.
 	ErrUnsupported = errors.New("mlflow: unsupported by this server")
-	// ErrUnexpectedResponse means that the server, or something in front of it, answered with success but without
+	// ErrUnexpectedResponse means that the server, or something in front of it, sent a 2xx response without
 	// what that promises, as login pages do.
 	ErrUnexpectedResponse = errors.New("mlflow: unexpected response")
 )
@@ -49,8 +49,8 @@ type ErrorCode string
 const (
 	ErrorCodeInternalError          ErrorCode = wire.CodeInternalError
 	ErrorCodeTemporarilyUnavailable ErrorCode = wire.CodeTemporarilyUnavailable
-	// ErrorCodeBadRequest is the answer to any trouble with the database but a lost connection: a constraint that does
-	// not hold, a lost race, an exhausted connection pool.
+	// ErrorCodeBadRequest reports any trouble with the database but a lost connection: a constraint that does not hold, a
+	// lost race, an exhausted connection pool.
 	ErrorCodeBadRequest            ErrorCode = wire.CodeBadRequest
 	ErrorCodeDeadlineExceeded      ErrorCode = wire.CodeDeadlineExceeded
 	ErrorCodeResourceExhausted     ErrorCode = wire.CodeResourceExhausted
@@ -203,7 +203,7 @@ func newError(op string, outcome transport.Outcome) *Error {
 	}
 }
 
-// oneLine returns text on one line, within bounds, and without what a terminal would obey.
+// oneLine returns text on one line, within limits, and without what a terminal would obey.
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -35,7 +35,7 @@ func assertOnly(t *testing.T, err, sentinel error) {
 	}
 }
 
-func TestErrorAnswers(t *testing.T) {
+func TestErrorResponses(t *testing.T) {
 	t.Parallel()
 	const page = "<!doctype html>\n<title>404 Not Found</title>"
 	tests := map[string]struct {
@@ -85,7 +85,7 @@ func TestErrorAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, op := range operations {
-				err := op.use(t.Context(), newTestServer(t, answering(tt.status, tt.contentType, tt.body)))
+				err := op.use(t.Context(), newTestServer(t, respondWith(tt.status, tt.contentType, tt.body)))
 				var got *tracking.Error
 				require.ErrorAs(t, err, &got)
 				assert.Equal(t, op.name, got.Op)
@@ -148,7 +148,7 @@ func TestSuccessWithoutPromise(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, op := range operations {
-				err := op.use(t.Context(), newTestServer(t, answering(200, tt.contentType, tt.body)))
+				err := op.use(t.Context(), newTestServer(t, respondWith(200, tt.contentType, tt.body)))
 				var got *tracking.Error
 				require.ErrorAs(t, err, &got, op.name)
 				assert.Equal(t, 200, got.StatusCode)
@@ -179,7 +179,7 @@ func TestSuccessWithoutObject(t *testing.T) {
 		for _, body := range bodies[op.name] {
 			t.Run(op.name+" "+body, func(t *testing.T) {
 				t.Parallel()
-				err := op.use(t.Context(), newTestServer(t, answering(200, "application/json", body)))
+				err := op.use(t.Context(), newTestServer(t, respondWith(200, "application/json", body)))
 				assertOnly(t, err, tracking.ErrUnexpectedResponse)
 			})
 		}
@@ -189,7 +189,7 @@ func TestSuccessWithoutObject(t *testing.T) {
 // TestUpdateRunChecksStatus plays a server that responses 200 to a status and ignores it.
 func TestUpdateRunChecksStatus(t *testing.T) {
 	t.Parallel()
-	client := newTestServer(t, answering(200, "application/json", `{"run_info": {"run_id": "r1", "status": "RUNNING"}}`))
+	client := newTestServer(t, respondWith(200, "application/json", `{"run_info": {"run_id": "r1", "status": "RUNNING"}}`))
 	_, err := client.UpdateRun(t.Context(), "r1", tracking.WithStatus(tracking.RunStatusFailed))
 	assertOnly(t, err, tracking.ErrUnexpectedResponse)
 	assert.ErrorContains(t, err, "the status is RUNNING after setting it to FAILED")
@@ -201,7 +201,7 @@ func TestUpdateRunChecksStatus(t *testing.T) {
 
 func TestUnknownValuesFromTheServerPassThrough(t *testing.T) {
 	t.Parallel()
-	client := newTestServer(t, answering(200, "application/json", `{"run": {"info": {"run_id": "r1", "status": "PAUSED",
+	client := newTestServer(t, respondWith(200, "application/json", `{"run": {"info": {"run_id": "r1", "status": "PAUSED",
 		"lifecycle_stage": "archived", "start_time": "9007199254740993", "new": {"field": []}}, "later": 1}}`))
 	run, err := client.GetRun(t.Context(), "r1")
 	require.NoError(t, err)
@@ -210,7 +210,7 @@ func TestUnknownValuesFromTheServerPassThrough(t *testing.T) {
 	assert.Equal(t, int64(9007199254740993), run.Info.StartTime.UnixMilli(), "an int64 can be a string, and is never rounded")
 }
 
-func TestCutOffAnswer(t *testing.T) {
+func TestCutOffResponse(t *testing.T) {
 	t.Parallel()
 	client := newTestServer(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "100")
@@ -232,7 +232,7 @@ func TestRetryAfter(t *testing.T) {
 	} {
 		client := newTestServer(t, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", header)
-			answering(429, "text/plain", "slow down")(w, r)
+			respondWith(429, "text/plain", "slow down")(w, r)
 		})
 		_, err := client.GetRun(t.Context(), "r1")
 		var got *tracking.Error
@@ -329,7 +329,7 @@ func TestErrorLogsItself(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&log, nil))
-	_, err := newTestServer(t, answering(404, "application/json", `{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no\nrun"}`)).GetRun(t.Context(), "r1")
+	_, err := newTestServer(t, respondWith(404, "application/json", `{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no\nrun"}`)).GetRun(t.Context(), "r1")
 	logger.Info("failed", "error", err)
 	assert.Contains(t, log.String(), `error.op=GetRun error.status=404 error.code=RESOURCE_DOES_NOT_EXIST error.message="no run" error.attempts=1`)
 }

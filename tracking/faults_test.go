@@ -39,7 +39,7 @@ import (
 type fault struct {
 	name  string
 	means meaning
-	err   error // what the call ends with, if it is not repeated
+	err   error // what the call ends with, if it is not retried
 
 	// What happens before a request arrives: dialing fails, or the connection does.
 	dial    error
@@ -82,12 +82,12 @@ func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
 func cut(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Length", "1000")
-	answering(200, "application/json", `{"run": {"info": {`)(w, r)
+	respondWith(200, "application/json", `{"run": {"info": {`)(w, r)
 }
 
 func later(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Retry-After", "7")
-	answering(429, html, "slow down")(w, r)
+	respondWith(429, html, "slow down")(w, r)
 }
 
 func toLogin(w http.ResponseWriter, r *http.Request) {
@@ -101,7 +101,7 @@ func faults() []fault {
 	all := []fault{
 		{name: "connection refused", means: notRun, dial: refusal},
 		{name: "name not resolved", means: notRun, dial: lookup},
-		{name: "429", means: notRun, answer: answering(429, html, "slow down")},
+		{name: "429", means: notRun, answer: respondWith(429, html, "slow down")},
 		{name: "429 with Retry-After", means: notRun, answer: later, retryAfter: 7 * time.Second},
 		{name: "idle connection found dead", means: replayed, warm: true, dead: true},
 		{name: "idle connection closed as the request arrives", means: replayed, err: unavailable, warm: true, closing: true},
@@ -111,10 +111,10 @@ func faults() []fault {
 	}
 	for _, f := range []fault{
 		{name: "timeout", err: unavailable, answer: hang, takes: attemptLimit},
-		{name: "500 in HTML", answer: answering(500, html, "Internal Server Error")},
-		{name: "502", err: unavailable, answer: answering(502, html, "Bad Gateway")},
-		{name: "503", err: unavailable, answer: answering(503, html, "Service Unavailable")},
-		{name: "504", err: unavailable, answer: answering(504, html, "Gateway Timeout")},
+		{name: "500 in HTML", answer: respondWith(500, html, "Internal Server Error")},
+		{name: "502", err: unavailable, answer: respondWith(502, html, "Bad Gateway")},
+		{name: "503", err: unavailable, answer: respondWith(503, html, "Service Unavailable")},
+		{name: "504", err: unavailable, answer: respondWith(504, html, "Gateway Timeout")},
 		{name: "response cut off", err: unexpected, answer: cut},
 	} {
 		f.means = maybeRan
@@ -125,13 +125,13 @@ func faults() []fault {
 	return append(all,
 		fault{
 			name: "400 BAD_REQUEST", means: refused,
-			answer: answering(400, "application/json", `{"error_code": "BAD_REQUEST", "message": "QueuePool limit reached"}`),
+			answer: respondWith(400, "application/json", `{"error_code": "BAD_REQUEST", "message": "QueuePool limit reached"}`),
 		},
 		fault{
 			name: "500 with an error code", means: final, err: tracking.ErrInvalidArgument,
-			answer: answering(500, "application/json", `{"error_code": "INVALID_STATE", "message": "deleted"}`),
+			answer: respondWith(500, "application/json", `{"error_code": "INVALID_STATE", "message": "deleted"}`),
 		},
-		fault{name: "login page", means: final, err: unexpected, answer: answering(200, html, loginPage)},
+		fault{name: "login page", means: final, err: unexpected, answer: respondWith(200, html, loginPage)},
 		fault{name: "redirect (302) to a login page", means: final, err: unexpected, answer: toLogin},
 		fault{name: "certificate not trusted", means: final, err: unavailable, badCert: true},
 		fault{
@@ -207,7 +207,7 @@ func expected(c class, f fault) cell {
 		if f.ran {
 			return cell{"ok", first.seen + 1, 1} // the search finds it
 		}
-		return cell{"ok", first.seen + 3, 1} // a search, the repeat, a search
+		return cell{"ok", first.seen + 3, 1} // a search, the retry, a search
 	case c == deletes && f.ran:
 		return cell{"ok", first.seen + 1, 1} // 404
 	}
@@ -383,7 +383,7 @@ func newFaultyServer(t *testing.T, route string) *faultyServer {
 	return w
 }
 
-// client returns a client with the default policy on repeats.
+// client returns a client with the default retry policy.
 func (w *faultyServer) client(t *testing.T, opts ...mlflow.Option) *tracking.Client {
 	t.Helper()
 	return newClient(t, append([]mlflow.Option{
@@ -427,7 +427,7 @@ func (w *faultyServer) warmUp(t *testing.T) {
 	synctest.Wait()
 }
 
-// requireNoConnections checks that no connection is in use any more, as one is whose answer was not read or closed.
+// requireNoConnections checks that no connection is in use any more, as one is whose response was not read or closed.
 func (w *faultyServer) requireNoConnections(t *testing.T) {
 	t.Helper()
 	w.transport.CloseIdleConnections()
@@ -528,7 +528,7 @@ func (w *faultyServer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.URL.Path == "/login" {
-		answering(200, html, loginPage)(rw, r)
+		respondWith(200, html, loginPage)(rw, r)
 		return
 	}
 	w.mu.Lock()
@@ -546,7 +546,7 @@ func (w *faultyServer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		f.answer(rw, r)
 		return
 	}
-	answering(status, "application/json", reply)(rw, r)
+	respondWith(status, "application/json", reply)(rw, r)
 }
 
 const (
@@ -701,7 +701,7 @@ func compareFile(t *testing.T, path, want string) {
 	assert.Equal(t, want, string(got), "%s is stale: run MLFLOW_UPDATE_DOCS=1 go test -run 'TestFaults$' ./tracking", path)
 }
 
-// ranThenReset loses the answer to the first request, which ran.
+// ranThenReset loses the response to the first request, which ran.
 var ranThenReset = fault{ran: true, answer: abort}
 
 // onFaultyServer runs a test in a bubble with a server that a fault comes over, if there is one.
@@ -743,7 +743,7 @@ func TestTheRestOfABatchIsStoredToo(t *testing.T) {
 	t.Parallel()
 	f := ranThenReset
 	onFaultyServer(t, "POST /api/2.0/mlflow/runs/log-batch", &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
-		w.onRun = func() { // the answer was lost before all was stored
+		w.onRun = func() { // the response was lost before all was stored
 			w.points["nan"] = true
 			w.onRun = nil
 		}
@@ -778,7 +778,7 @@ func (w *faultyServer) createLate(id string, after time.Duration) {
 	})
 }
 
-// A CreateRun whose answer was lost may be slow: it runs before we look for it, or after, or after our repeat was
+// A CreateRun whose response was lost may be slow: it runs before we look for it, or after, or after our retry was
 // answered.
 func TestALostCreateRunMayBeSlow(t *testing.T) {
 	t.Parallel()
@@ -828,7 +828,7 @@ func TestACreateRunWhoseTimeIsUpReturnsTheRun(t *testing.T) {
 	onFaultyServer(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
 		var logged bytes.Buffer
 		client := w.client(t, mlflow.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
-		ctx, cancel := context.WithTimeout(t.Context(), grace+3*time.Second/2) // after the repeat, before the second look
+		ctx, cancel := context.WithTimeout(t.Context(), grace+3*time.Second/2) // after the retry, before the second look
 		defer cancel()
 		run, err := client.CreateRun(ctx, "7", tracking.WithIdempotencyKey("k1"))
 		require.NoError(t, err)
@@ -837,10 +837,10 @@ func TestACreateRunWhoseTimeIsUpReturnsTheRun(t *testing.T) {
 	})
 }
 
-// A caller who gives up before the repeat learns what the first request came to, and that the context ended.
+// A caller who gives up before the retry learns what the first request came to, and that the context ended.
 func TestACreateRunWhoseTimeIsUpIsNotRepeated(t *testing.T) {
 	t.Parallel()
-	for _, f := range []fault{{answer: abort}, {answer: answering(503, html, "down")}} {
+	for _, f := range []fault{{answer: abort}, {answer: respondWith(503, html, "down")}} {
 		onFaultyServer(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 			ctx, cancel := context.WithTimeout(t.Context(), grace)
 			defer cancel()
@@ -852,7 +852,7 @@ func TestACreateRunWhoseTimeIsUpIsNotRepeated(t *testing.T) {
 	}
 }
 
-// The lost request runs after we looked for it, and before our repeat is answered.
+// The lost request runs after we looked for it, and before our retry gets a response.
 func TestOfTwoRunsWithAKeyTheSmallerIDIsKept(t *testing.T) {
 	t.Parallel()
 	for _, late := range []string{"r0", "r9"} {
@@ -873,7 +873,7 @@ func TestOfTwoRunsWithAKeyTheSmallerIDIsKept(t *testing.T) {
 
 func TestALookUpThatFailsKeepsTheError(t *testing.T) {
 	t.Parallel()
-	f := fault{ran: true, answer: answering(503, html, "down for maintenance")}
+	f := fault{ran: true, answer: respondWith(503, html, "down for maintenance")}
 	onFaultyServer(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
 		client := w.client(t, mlflow.WithRequestEditor(func(_ context.Context, r *http.Request) error {
 			if strings.HasSuffix(r.URL.Path, "/runs/search") {

@@ -22,7 +22,7 @@ import (
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// newRawServer returns a client that gets the same bytes in answer to each request, whereupon the connection ends. The
+// newRawServer returns a client that gets the same bytes in response to each request, whereupon the connection ends. The
 // connections are in memory; in a synctest bubble none of them, and nothing that reads them, may outlive the test.
 func newRawServer(t *testing.T, answer func() []byte, opts ...mlflow.Option) *tracking.Client {
 	t.Helper()
@@ -48,7 +48,7 @@ func newRawServer(t *testing.T, answer func() []byte, opts ...mlflow.Option) *tr
 	}, opts...)...)
 }
 
-// framings are the ways in which HTTP tells where an answer ends.
+// framings are the ways in which HTTP tells where a response ends.
 var framings = map[string]func(body string) string{
 	"a length": func(body string) string {
 		return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
@@ -78,7 +78,7 @@ func zip(body string) string {
 	return zipped.String()
 }
 
-// TestAResponseCutAtAnyByteIsNoSuccess cuts the answer to each operation after each of its bytes.
+// TestAResponseCutAtAnyByteIsNoSuccess cuts the response to each operation after each of its bytes.
 func TestAResponseCutAtAnyByteIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	for name, frame := range framings {
@@ -102,7 +102,7 @@ func TestAResponseCutAtAnyByteIsNoSuccess(t *testing.T) {
 	}
 }
 
-func TestHostileAnswers(t *testing.T) {
+func TestHostileResponses(t *testing.T) {
 	t.Parallel()
 	const unavailable, unexpected = "ErrUnavailable", "ErrUnexpectedResponse"
 	ok := "HTTP/1.1 200 OK\r\n"
@@ -177,8 +177,8 @@ func TestAGzipBombIsCheap(t *testing.T) { //nolint:paralleltest // measures what
 	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(2<<20))
 }
 
-// A connection that is closed after each answer, as HTTP/1.0 does, is no trouble for those that come after it.
-func TestOneAnswerPerConnection(t *testing.T) {
+// A connection that is closed after each response, as HTTP/1.0 does, is no trouble for those that come after it.
+func TestOneResponsePerConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client := newRawServer(t, func() []byte { return []byte("HTTP/1.0 200 OK\r\n\r\n{}") })

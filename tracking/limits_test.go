@@ -26,7 +26,7 @@ func TestCreateExperimentNameTakenWithLocation(t *testing.T) {
 		require.NoError(t, err)
 
 		_, err = client.CreateExperiment(t.Context(), s.Name("taken"), location)
-		if s.Server.Before("3.4") && s.Server.Store != "file" { // the database's own answer
+		if s.Server.Before("3.4") && s.Server.Store != "file" { // the database's own response
 			requireRefused(t, err, 400, tracking.ErrorCodeBadRequest, nil)
 			return
 		}

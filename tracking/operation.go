@@ -61,7 +61,7 @@ var (
 		name: "UpdateRun", send: (*gen.Client).UpdateRun, mayRunTwice: true,
 	}
 	deleteRun = operation[gen.DeleteRunRequest, gen.EmptyResponse]{
-		name: "DeleteRun", send: (*gen.Client).DeleteRun, mayRunTwice: true, // servers answer 200 to the second one
+		name: "DeleteRun", send: (*gen.Client).DeleteRun, mayRunTwice: true, // servers respond with 200 to the second one
 	}
 	searchRuns = operation[gen.SearchRunsRequest, gen.SearchRunsResponse]{
 		name: "SearchRuns", send: (*gen.Client).SearchRuns, mayRunTwice: true,

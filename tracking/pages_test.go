@@ -15,7 +15,7 @@ import (
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// A page answers one request for a page: the IDs it holds, and the token of the next one.
+// A page responses one request for a page: the IDs it holds, and the token of the next one.
 type page struct {
 	ids  string
 	next string
@@ -35,7 +35,7 @@ func searching(t *testing.T, pages map[string]page) (*tracking.Client, *[]string
 		asked = append(asked, request.Token)
 		found, ok := pages[request.Token]
 		if !ok {
-			answering(400, "application/json", `{"error_code": "INVALID_PARAMETER_VALUE", "message": "bad token"}`)(w, r)
+			respondWith(400, "application/json", `{"error_code": "INVALID_PARAMETER_VALUE", "message": "bad token"}`)(w, r)
 			return
 		}
 		var runs, experiments []string
@@ -43,7 +43,7 @@ func searching(t *testing.T, pages map[string]page) (*tracking.Client, *[]string
 			runs = append(runs, fmt.Sprintf(`{"info": {"run_id": %q}}`, id))
 			experiments = append(experiments, fmt.Sprintf(`{"experiment_id": %q}`, id))
 		}
-		answering(200, "application/json", fmt.Sprintf(`{"runs": [%s], "experiments": [%s], "next_page_token": %q}`,
+		respondWith(200, "application/json", fmt.Sprintf(`{"runs": [%s], "experiments": [%s], "next_page_token": %q}`,
 			strings.Join(runs, ","), strings.Join(experiments, ","), found.next))(w, r)
 	})
 	return client, &asked

@@ -220,7 +220,7 @@ func TestSearchRunsForTooFew(t *testing.T) {
 		for _, n := range []int{0, -1} {
 			list, err := client.SearchRuns(t.Context(), experimentIDs, tracking.WithRunsMaxResults(n))
 			if s.Server.Before("2.13") || s.Server.Store == "file" {
-				// They take any number, and answer 0 with a token for the same page again.
+				// They take any number, and response 0 with a token for the same page again.
 				require.NoError(t, err)
 				assert.Empty(t, list.Runs)
 				continue

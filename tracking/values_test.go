@@ -165,8 +165,8 @@ func FuzzRequest(f *testing.F) {
 	})
 }
 
-// FuzzAnswer checks that no answer makes the client panic, and that a metric in one is read right or not at all.
-func FuzzAnswer(f *testing.F) {
+// FuzzResponse checks that no response makes the client panic, and that a metric in one is read right or not at all.
+func FuzzResponse(f *testing.F) {
 	for _, literal := range []string{`1`, `-0.0`, `1e308`, `1e309`, `"NaN"`, `"Infinity"`, `"nan"`, `null`, `[]`, `9223372036854775807`, `"12"`, `1.5`} {
 		f.Add(literal, literal, literal, []byte(literal))
 	}

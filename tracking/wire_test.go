@@ -35,8 +35,8 @@ func newTestServer(t *testing.T, handler http.HandlerFunc, opts ...mlflow.Option
 	return newClient(t, append([]mlflow.Option{mlflow.WithTrackingURI(server.URL + "/behind/proxy")}, opts...)...)
 }
 
-// answering returns a handler that gives one answer, whatever it is asked.
-func answering(status int, contentType, body string) http.HandlerFunc {
+// respondWith returns a handler that gives one response, whatever it is asked.
+func respondWith(status int, contentType, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(status)
@@ -319,7 +319,7 @@ func TestRequests(t *testing.T) {
 				}
 				assert.NotContains(t, r.Header, "Origin", "MLflow refuses writes from elsewhere")
 				assert.NotContains(t, r.Header, "Content-Encoding", "MLflow does not decode bodies")
-				answering(200, "application/json", op.reply)(w, r)
+				respondWith(200, "application/json", op.reply)(w, r)
 			})
 			require.NoError(t, op.use(t.Context(), client))
 			assert.Equal(t, 1, requests)
@@ -353,14 +353,14 @@ func TestTimesDefaultToNow(t *testing.T) {
 					assert.LessOrEqual(t, match[1], strconv.FormatInt(time.Now().UnixMilli(), 10))
 				}
 				assert.NotEmpty(t, times.FindString(string(body)))
-				answering(200, "application/json", runJSON)(w, r)
+				respondWith(200, "application/json", runJSON)(w, r)
 			})
 			require.NoError(t, use(t.Context(), client))
 		})
 	}
 }
 
-// recorder is a server without a network: it keeps the body of the last request, and gives one answer.
+// recorder is a server without a network: it keeps the body of the last request, and gives one response.
 type recorder struct {
 	status int // 200 if zero
 	reply  string

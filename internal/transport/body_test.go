@@ -20,7 +20,7 @@ import (
 
 const maxErrorBody = 64 << 10
 
-// exchange sends one request to a handler, and returns the answer, its body and the error of reading that.
+// exchange sends one request to a handler, and returns the response, its body and the error of reading that.
 func exchange(t *testing.T, config transport.Config, handler http.HandlerFunc) (*http.Response, []byte, error) {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -112,7 +112,7 @@ func TestErrorsAreReadWithinTheLimitOfResponsesToo(t *testing.T) {
 	assert.Equal(t, "1234567890", string(body))
 }
 
-// compressed answers with gzip, as a server does that is asked for it.
+// compressed responds with gzip, as a server does that is asked for it.
 func compressed(t *testing.T, answer string) http.HandlerFunc {
 	t.Helper()
 	return func(w http.ResponseWriter, r *http.Request) {

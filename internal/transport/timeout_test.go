@@ -19,10 +19,10 @@ import (
 
 const slowURI = "http://mlflow.test/api/2.0/mlflow/runs/get?run_id=s3cret"
 
-// hang never answers.
+// hang never responds.
 func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 
-// drip answers at once, and then sends one byte a second for ever.
+// drip responds at once, and then sends one byte a second for ever.
 func drip(w http.ResponseWriter, r *http.Request) {
 	for {
 		io.WriteString(w, "x")

@@ -33,7 +33,7 @@ func (i *Int64) UnmarshalJSON(data []byte) error {
 }
 
 // plainInteger rewrites a JSON number without fraction and exponent. It reports false if there is no such form, or
-// none short enough to be an int64. The work is bounded by the length of text, whatever exponent it holds.
+// none short enough to be an int64. The work is limited by the length of text, whatever exponent it holds.
 func plainInteger(text string) (string, bool) {
 	const maxDigits = 19 // of an int64
 
