@@ -186,7 +186,7 @@ func TestSuccessWithoutObject(t *testing.T) {
 	}
 }
 
-// TestUpdateRunChecksStatus plays a server that responses 200 to a status and ignores it.
+// TestUpdateRunChecksStatus plays a server that responds with 200 to a status and ignores it.
 func TestUpdateRunChecksStatus(t *testing.T) {
 	t.Parallel()
 	client := newTestServer(t, respondWith(200, "application/json", `{"run_info": {"run_id": "r1", "status": "RUNNING"}}`))

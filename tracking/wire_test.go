@@ -52,7 +52,7 @@ const (
 
 var epoch2024 = time.UnixMilli(1704067200123)
 
-// An operation is a use of one of the seventeen methods, what it must send, and the least that responses it.
+// An operation is a use of one of the seventeen methods, what it must send, and the smallest response that holds what it promises.
 type operation struct {
 	name  string
 	use   func(ctx context.Context, c *tracking.Client) error
