@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/http/httptrace"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -59,6 +57,7 @@ func (c *Call) Do(request *http.Request) (*http.Response, error) {
 func (c *Call) run(request *http.Request) Outcome {
 	ctx := request.Context()
 	if refusal := c.checkWorkspace(ctx); refusal != nil {
+		c.attempts = refusal.Attempts
 		return *refusal
 	}
 	for renewed := false; ; {
@@ -91,29 +90,32 @@ func (c *Call) attempt(request *http.Request) Outcome {
 		ctx, cancel = context.WithTimeoutCause(caller, limit, attemptTimeout(limit))
 		defer cancel()
 	}
-	request = request.Clone(ctx)
+	var progress progress
+	request = request.Clone(progress.trace(ctx, c.client.mayUseH2C))
 	if err := c.prepare(request); err != nil {
-		return c.notSent(caller, reason(caller, ctx, err))
+		return notSent(caller, reason(caller, ctx, err))
 	}
-	if c.operation.MayRunTwice {
-		request = c.traceReplays(request)
+	progress.guardBody(request)
+	if err := c.client.enter(ctx); err != nil {
+		progress.wanted.Store(true)
+		return failed(reasonOf(caller, ctx, newURLError(request, err)), &progress)
 	}
+	defer c.client.leave()
 	response, err := c.client.http.Do(request)
 	if err == nil && response.StatusCode < 100 { // net/http lets it pass
-		err = fmt.Errorf("malformed HTTP status %d", response.StatusCode)
+		err = newURLError(request, fmt.Errorf("malformed HTTP status %d", response.StatusCode))
 		response.Body.Close()
-		err = newURLError(request, err)
 	}
 	if err != nil {
-		return c.failed(reasonOf(caller, ctx, err))
+		return failed(reasonOf(caller, ctx, err), &progress)
 	}
 	body, err := readBody(response, c.client.config.MaxBody)
 	tooLate := err != nil && (ctx.Err() != nil || isTimeout(err))
 	// An error status says enough, even if its body came too late.
 	if tooLate && (caller.Err() != nil || response.StatusCode < 300) {
-		return c.failed(reasonOf(caller, ctx, newURLError(request, err)))
+		return failed(reasonOf(caller, ctx, newURLError(request, err)), &progress)
 	}
-	return c.received(response, body, err)
+	return received(response, body, err)
 }
 
 // prepare gives a copy of the request its own body, and its headers.
@@ -127,6 +129,9 @@ func (c *Call) prepare(request *http.Request) error {
 	}
 	config := &c.client.config
 	request.Header.Set("Accept", "application/json")
+	if request.Method == http.MethodGet { // a cache on the way must not tell of an earlier time
+		request.Header.Set("Cache-Control", "no-cache")
+	}
 	if config.UserAgent != "" {
 		request.Header.Set("User-Agent", config.UserAgent)
 	}
@@ -149,12 +154,6 @@ func (c *Call) prepare(request *http.Request) error {
 			return err
 		}
 		c.sent = request.Header // in case it was replaced
-	}
-	delete(request.Header, "Idempotency-Key")
-	if c.operation.MayRunTwice {
-		// Tells net/http, and no one else, that it may send the request again on finding a connection dead. An editor that
-		// signs must not see it.
-		request.Header["Idempotency-Key"] = []string{}
 	}
 	return nil
 }
@@ -197,20 +196,6 @@ func (c *Call) hasNewCredentials(ctx context.Context, o Outcome) bool {
 	}
 	c.nextAuthorization = authorization
 	return true
-}
-
-// traceReplays returns the request such that the call notices when net/http itself sends it again, on losing a
-// connection that was used before: the server may have run the request by then.
-func (c *Call) traceReplays(request *http.Request) *http.Request {
-	var unanswered atomic.Bool
-	return request.WithContext(httptrace.WithClientTrace(request.Context(), &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) {
-			if unanswered.Swap(true) {
-				c.mayHaveRun = true
-			}
-		},
-		GotFirstResponseByte: func() { unanswered.Store(false) }, // of a redirect, perhaps
-	}))
 }
 
 // log tells of an attempt. It names nothing but what is listed here: no body, no query, no header.

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// kindOfError returns what it means that no response came because of err, in which only the caller's own context
-// counts as one that ended; see reason.
-func kindOfError(err error) Kind {
+// kindOfError returns what it means that no response came because of err, after the given progress. In err only the
+// caller's own context counts as one that ended; see reason.
+func kindOfError(err error, p *progress) Kind {
 	var (
 		network     *net.OpError
 		lookup      *net.DNSError
@@ -23,11 +23,14 @@ func kindOfError(err error) Kind {
 		notTLS      tls.RecordHeaderError
 	)
 	errors.As(err, &network)
+	proxyStatus, proxyRefused := statusOfProxy(err)
 	during := func(op string) bool { return network != nil && network.Op == op }
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return Canceled
 	case asURLError(err) == nil: // a Doer of the caller's own has errors of its own
+		return NotSent
+	case errors.As(err, new(*redirectError)):
 		return NotSent
 	case errors.As(err, &certificate), errors.As(err, &notTLS), errors.Is(err, http.ErrSchemeMismatch):
 		return NotTrusted
@@ -35,7 +38,9 @@ func kindOfError(err error) Kind {
 		return NotTrusted
 	case errors.As(err, &lookup):
 		return NameNotResolved
-	case during("dial"), during("proxyconnect"):
+	case proxyRefused && !maySucceedLater(proxyStatus):
+		return ProxyRefused
+	case p.hadNoConnection(), during("dial"), during("proxyconnect"):
 		return NoConnection
 	case isTimeout(err):
 		return Timeout
@@ -101,4 +106,47 @@ func (e timeoutError) Temporary() bool { return true }
 func isTimeout(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// A proxyError is the error of a proxy's response to CONNECT.
+type proxyError struct{ status int }
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy responded to CONNECT with %d %s", e.status, http.StatusText(e.status))
+}
+
+// checkProxy is a [http.Transport.OnProxyConnectResponse] that keeps the status, of which net/http's own error has the
+// text alone.
+func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, response *http.Response) error {
+	if response.StatusCode == http.StatusOK {
+		return nil
+	}
+	return &proxyError{response.StatusCode}
+}
+
+// statusOfProxy returns the status of a proxy's response to CONNECT, if that is what err tells. The transport of a caller
+// has only the text to tell by.
+func statusOfProxy(err error) (status int, ok bool) {
+	var refusal *proxyError
+	if errors.As(err, &refusal) {
+		return refusal.status, true
+	}
+	failed := asURLError(err)
+	for _, status := range []int{
+		http.StatusProxyAuthRequired, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusBadRequest, http.StatusNotFound,
+	} {
+		if failed != nil && failed.Err.Error() == http.StatusText(status) {
+			return status, true
+		}
+	}
+	return 0, false
+}
+
+// maySucceedLater tells whether a proxy that responds to CONNECT with the status may let a later one pass.
+func maySucceedLater(status int) bool {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	}
+	return false
 }

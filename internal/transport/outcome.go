@@ -36,6 +36,8 @@ type Outcome struct {
 	response   *http.Response
 	bodyErr    error // why the body ends early
 	quotesBody bool  // as the message
+	http2      bool
+	stale      bool // a connection was lost that another request had used before
 }
 
 // A Kind says what went wrong. It decides whether the request is retried, what the log calls it, and which sentinel the
@@ -65,7 +67,8 @@ const (
 
 	// No response.
 	Canceled // the caller's context ended
-	NotSent  // a token source or a request editor failed
+	NotSent  // a token source, a request editor or a redirect policy failed
+	ProxyRefused
 	NoConnection
 	NameNotResolved
 	NotTrusted // TLS failed
@@ -103,6 +106,7 @@ var kinds = map[Kind]struct {
 	Unexpected:       {"unexpected response", final},
 	Canceled:         {"context ended", final},
 	NotSent:          {"not sent", final},
+	ProxyRefused:     {"refused by the proxy", final},
 	NoConnection:     {"no connection", cannotHaveRun},
 	NameNotResolved:  {"name not resolved", cannotHaveRun},
 	NotTrusted:       {"TLS failed", final},
@@ -179,7 +183,7 @@ func Classify(status int, code string) Kind {
 func isSuccess(status int) bool { return 200 <= status && status < 300 }
 
 // received returns the outcome of an attempt that brought a response.
-func (c *Call) received(response *http.Response, body []byte, readErr error) Outcome {
+func received(response *http.Response, body []byte, readErr error) Outcome {
 	o := Outcome{
 		Status:     response.StatusCode,
 		RetryAfter: retryAfter(response.Header),
@@ -217,10 +221,13 @@ func (c *Call) Unexpected(err error) Outcome {
 }
 
 // failed returns the outcome of an attempt that brought no response.
-func (c *Call) failed(err error) Outcome { return Outcome{Kind: kindOfError(err), Err: err} }
+func failed(err error, p *progress) Outcome {
+	kind := kindOfError(err, p)
+	return Outcome{Kind: kind, Err: err, http2: p.http2.Load(), stale: kind == ConnectionLost && p.wasStale()}
+}
 
 // notSent returns the outcome of an attempt that failed before the request was handed to net/http.
-func (c *Call) notSent(caller context.Context, err error) Outcome {
+func notSent(caller context.Context, err error) Outcome {
 	if caller.Err() != nil {
 		return Outcome{Kind: Canceled, Err: err}
 	}
@@ -248,7 +255,7 @@ func (c *Call) redacted(o Outcome) Outcome {
 	}
 	o.Code, o.Message = c.redact(o.Code), c.redact(o.Message)
 	if o.quotesBody {
-		o.Message = c.beginning(o.Body)
+		o.Message, o.quotesBody = c.beginning(o.Body), false
 	}
 	if o.Err != nil {
 		o.Err = c.cleanError(o.Err)
@@ -261,8 +268,9 @@ func (o Outcome) result() (*http.Response, error) {
 	if o.response == nil {
 		return nil, cmp.Or(o.Err, errors.New(o.Message))
 	}
-	o.response.Body = newBufferedBody(o.Body, o.bodyErr)
-	return o.response, nil
+	response := *o.response
+	response.Body = newBufferedBody(o.Body, o.bodyErr)
+	return &response, nil
 }
 
 // asURLError returns the *url.Error in err, or nil.

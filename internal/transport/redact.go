@@ -48,8 +48,8 @@ func (c *Call) cleanError(err error) error {
 	if text := err.Error(); c.redact(text) == text {
 		return err
 	}
-	failed := asURLError(err)
-	if failed == nil {
+	failed, ok := err.(*url.Error) //nolint:errorlint // what wraps one has a text of its own
+	if !ok {
 		return &redactedError{c.redact(err.Error()), err}
 	}
 	cause := &redactedError{c.redact(failed.Err.Error()), failed.Err}
@@ -66,18 +66,21 @@ func (e *redactedError) Error() string        { return e.text }
 func (e *redactedError) Is(target error) bool { return errors.Is(e.err, target) }
 func (e *redactedError) Timeout() bool        { return isTimeout(e.err) }
 
-// cleanError returns err, if it is a *[url.Error], without what its URLs may hold of secrets: after a redirect it has
-// that of a login page, complete with its tokens.
+// cleanError returns err without what the URL of a *[url.Error] may hold of secrets: after a redirect it is that of a
+// login page, complete with its tokens.
 func cleanError(err error) error {
-	failed := asURLError(err)
-	if failed == nil {
+	inner := asURLError(err)
+	if inner == nil {
 		return err
 	}
-	cause := failed.Err
+	if failed, ok := err.(*url.Error); !ok || failed != inner { //nolint:errorlint // what wraps one has a text of its own
+		return &redactedError{strings.ReplaceAll(err.Error(), inner.URL, cleanURL(inner.URL)), err}
+	}
+	cause := cleanError(inner.Err)
 	if strings.HasPrefix(cause.Error(), "failed to parse Location header") { // which it quotes, complete with tokens
 		cause = errors.New("the server redirects to something that is not a URL")
 	}
-	return &url.Error{Op: failed.Op, URL: cleanURL(failed.URL), Err: cause}
+	return &url.Error{Op: inner.Op, URL: cleanURL(inner.URL), Err: cause}
 }
 
 // cleanURL returns a URL without user info, query and fragment.

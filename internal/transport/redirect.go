@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"errors"
 	"maps"
 	"net/http"
 	"slices"
@@ -9,8 +10,9 @@ import (
 const maxRedirects = 10
 
 // safeForOtherHosts are the headers that another host may see, unless they are configured: all others may be
-// credentials, or the work of a request editor that signs.
-var safeForOtherHosts = []string{"Accept", "Content-Type", "User-Agent"}
+// credentials, or the work of a request editor that signs. Without the workspace's the request would be about another
+// workspace.
+var safeForOtherHosts = []string{"Accept", "Content-Type", "User-Agent", "X-Mlflow-Workspace"}
 
 // redirectPolicy returns a [http.Client.CheckRedirect] that follows a redirect only with the method of the request,
 // and hands credentials, configured headers and the tracking URI to nobody but the first host. A redirect that it does
@@ -34,12 +36,21 @@ func redirectPolicy(
 				return configured || !slices.Contains(safeForOtherHosts, name)
 			})
 		}
-		if callers != nil {
-			return callers(request, via)
+		if callers == nil {
+			return nil
 		}
-		return nil
+		err := callers(request, via)
+		if err == nil || errors.Is(err, http.ErrUseLastResponse) {
+			return err
+		}
+		return &redirectError{err}
 	}
 }
+
+// A redirectError is the error of the caller's own policy. The server has responded, and nothing was lost.
+type redirectError struct{ error }
+
+func (e *redirectError) Unwrap() error { return e.error }
 
 // crossesHost tells whether any request of the chain goes to another host than the first, or from https to http.
 func crossesHost(chain []*http.Request) bool {

@@ -56,6 +56,9 @@ func (c *Call) retryDelay(request *http.Request, o Outcome) (time.Duration, bool
 		return 0, false
 	}
 	wait := policy.backoff(c.attempts)
+	if o.stale {
+		wait = 0 // it says nothing of how the server does
+	}
 	if o.RetryAfter > 0 && !policy.IgnoreRetryAfter {
 		if o.RetryAfter > policy.MaxBackoff {
 			return 0, false
@@ -87,6 +90,10 @@ var errHasRun = errors.New("the request has run")
 func (c *Call) beforeRetry(ctx context.Context, o Outcome, wait time.Duration) error {
 	if err := sleep(ctx, wait); err != nil {
 		return err
+	}
+	if o.Kind == Timeout && o.http2 {
+		// HTTP/2 would use the silent connection again.
+		c.client.closeIdleConnections()
 	}
 	if o.Kind.verdict() != mayHaveRun {
 		return nil

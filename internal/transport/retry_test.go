@@ -281,21 +281,6 @@ func TestEachRetryHasTheTimeLimitToItself(t *testing.T) {
 	})
 }
 
-func TestTheMarkOfWhatMayRunTwiceIsNotSent(t *testing.T) {
-	t.Parallel()
-	for _, mayRunTwice := range []bool{true, false} {
-		attempt(t, transport.Config{}, transport.Operation{MayRunTwice: mayRunTwice}, []response{{status: 200}},
-			func(t *testing.T, f *fake, o transport.Outcome) {
-				values, marked := f.visits[0].header["Idempotency-Key"]
-				assert.Equal(t, mayRunTwice, marked)
-				assert.Empty(t, values)
-				var wire bytes.Buffer
-				require.NoError(t, f.visits[0].header.Write(&wire))
-				assert.NotContains(t, wire.String(), "Idempotency-Key")
-			})
-	}
-}
-
 func TestHasRun(t *testing.T) {
 	t.Parallel()
 	errNo := errors.New("nobody knows")
@@ -418,38 +403,6 @@ func TestRetriesAreLogged(t *testing.T) {
 			assert.Contains(t, lines[1], "attempt=2")
 			assert.NotContains(t, lines[1], "wait=")
 		})
-}
-
-// net/http sends a marked request again by itself when a connection ends that was used before. The server may have run
-// the first one.
-func TestAReplayByNetHTTPIsNoticed(t *testing.T) {
-	t.Parallel()
-	for _, replayed := range []bool{true, false} {
-		synctest.Test(t, func(t *testing.T) {
-			requests := 0
-			n := newNetwork(t, func(w http.ResponseWriter, r *http.Request) {
-				_, err := io.ReadAll(r.Body)
-				assert.NoError(t, err)
-				requests++
-				switch {
-				case requests == 2 && replayed:
-					panic(http.ErrAbortHandler)
-				case requests == 2:
-					http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
-				default:
-					io.WriteString(w, "{}")
-				}
-			})
-			c := transport.New(transport.Config{HTTPClient: client(n.transport(t))})
-			get(t, c, "http://mlflow.test/")
-			call := c.NewCall(transport.Operation{MayRunTwice: true})
-			_, err := call.Do(newRequest(t, http.MethodPost, "http://mlflow.test/", "{}"))
-			require.NoError(t, err)
-			assert.Equal(t, 3, requests)
-			assert.Equal(t, 1, call.Outcome().Attempts)
-			assert.Equal(t, replayed, call.Outcome().MayHaveRun, "a redirect is a response")
-		})
-	}
 }
 
 // A server that asks for a client certificate says so by an alert, which waiting does not change.

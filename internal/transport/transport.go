@@ -66,19 +66,33 @@ type Client struct {
 	http      Doer
 	config    Config
 	workspace workspaceCheck
+	slots     chan struct{} // one for each request in flight; nil for no limit
+	mayUseH2C bool
 }
 
 // New returns a client for the given configuration.
 func New(config Config) *Client {
-	httpClient := &http.Client{Transport: newHTTPTransport(config)}
-	if config.HTTPClient != nil {
-		*httpClient = *config.HTTPClient
-	}
+	config.MaxConnsPerHost = cmp.Or(config.MaxConnsPerHost, 8)
 	if config.Header == nil {
 		config.Header = func() http.Header { return nil }
 	}
+	httpClient := &http.Client{}
+	c := newClient(httpClient, config)
+	if config.HTTPClient != nil {
+		*httpClient = *config.HTTPClient
+		c.mayUseH2C = mayUseH2C(httpClient.Transport)
+	} else {
+		httpClient.Transport = newHTTPTransport(config)
+		c.slots = make(chan struct{}, config.MaxConnsPerHost)
+	}
 	httpClient.CheckRedirect = redirectPolicy(httpClient.CheckRedirect, config.Header, !config.RefuseRedirects)
-	return newClient(httpClient, config)
+	return c
+}
+
+// mayUseH2C tells whether a transport of the caller's own may speak HTTP/2 without TLS.
+func mayUseH2C(through http.RoundTripper) bool {
+	t, ok := cmp.Or(through, http.DefaultTransport).(*http.Transport)
+	return !ok || (t.Protocols != nil && t.Protocols.UnencryptedHTTP2())
 }
 
 // Wrap returns a client that sends each request once, as it is, through a doer. A client of this package is returned
@@ -93,7 +107,7 @@ func Wrap(doer Doer) *Client {
 func newClient(doer Doer, config Config) *Client {
 	config.MaxBody = cmp.Or(config.MaxBody, DefaultMaxBody)
 	config.Logger = cmp.Or(config.Logger, slog.New(slog.DiscardHandler))
-	return &Client{http: doer, config: config, workspace: newWorkspaceCheck()}
+	return &Client{http: doer, config: config}
 }
 
 // newHTTPTransport returns net/http's default transport, fitted to MLflow's servers.
@@ -111,12 +125,45 @@ func newHTTPTransport(config Config) *http.Transport {
 	// Uvicorn (MLflow 3.3 and later) closes a connection after 5.0 s idle and loses a request that arrives just then.
 	t.IdleConnTimeout = 4 * time.Second
 	// 15 writes in flight can stall a server for 30 s, as each takes two of its 15 database connections.
-	t.MaxConnsPerHost = cmp.Or(config.MaxConnsPerHost, 8)
+	t.MaxConnsPerHost = config.MaxConnsPerHost
 	t.MaxIdleConnsPerHost = t.MaxConnsPerHost
+	if t.HTTP2 == nil { // a connection that fell silent is given up after 30 s, and not only by each attempt for itself
+		t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second}
+	}
+	if t.OnProxyConnectResponse == nil {
+		t.OnProxyConnectResponse = checkProxy
+	}
 	if config.TLS != nil {
 		t.TLSClientConfig = config.TLS
 	}
 	return t
+}
+
+// enter waits until another request may be in flight, or returns the context's error if that ends first. HTTP/2 would
+// put any number on one connection.
+func (c *Client) enter(ctx context.Context) error {
+	if c.slots == nil {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case c.slots <- struct{}{}:
+		return nil
+	}
+}
+
+// leave gives the place back that enter took.
+func (c *Client) leave() {
+	if c.slots != nil {
+		<-c.slots
+	}
+}
+
+func (c *Client) closeIdleConnections() {
+	if closer, ok := c.http.(interface{ CloseIdleConnections() }); ok {
+		closer.CloseIdleConnections()
+	}
 }
 
 // NewCall returns a call of an operation, which sends one request.

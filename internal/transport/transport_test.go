@@ -63,6 +63,7 @@ func TestConfiguredHeadersWin(t *testing.T) {
 		Header: func() http.Header {
 			return http.Header{
 				"Accept": {"text/plain"}, "Authorization": {"Custom c"}, "User-Agent": {"theirs"}, "Host": {"internal.test"},
+				"Cache-Control": {"max-age=60"},
 			}
 		},
 		UserAgent: "ours",
@@ -70,7 +71,7 @@ func TestConfiguredHeadersWin(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, w.visits, 1)
 	assert.Equal(t, http.Header{
-		"Accept": {"text/plain"}, "Authorization": {"Custom c"}, "User-Agent": {"theirs"},
+		"Accept": {"text/plain"}, "Authorization": {"Custom c"}, "User-Agent": {"theirs"}, "Cache-Control": {"max-age=60"},
 	}, w.visits[0].header)
 	assert.Equal(t, "internal.test", w.visits[0].host)
 	assert.Equal(t, "http://mlflow.test/a", w.visits[0].uri, "the server is another question")
