@@ -2,6 +2,9 @@ package tracking
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/mlflow-go/mlflow/gen"
 )
@@ -40,7 +43,11 @@ func (c *Client) GetExperiment(ctx context.Context, experimentID string) (*Exper
 	}
 	request := &gen.GetExperimentParams{ExperimentID: experimentID}
 	return send(ctx, c, getExperiment, request, func(a gen.GetExperimentResponse) (*Experiment, error) {
-		return toExperiment(a.Experiment)
+		experiment, err := toExperiment(a.Experiment)
+		if err == nil && !sameExperiment(experiment.ID, experimentID) {
+			err = fmt.Errorf("the experiment is %q instead of %q", experiment.ID, experimentID)
+		}
+		return experiment, err
 	})
 }
 
@@ -55,7 +62,11 @@ func (c *Client) GetExperimentByName(ctx context.Context, name string) (*Experim
 	}
 	request := &gen.GetExperimentByNameParams{ExperimentName: name}
 	return send(ctx, c, getExperimentByName, request, func(a gen.GetExperimentByNameResponse) (*Experiment, error) {
-		return toExperiment(a.Experiment)
+		experiment, err := toExperiment(a.Experiment)
+		if err == nil && experiment.Name != name {
+			err = fmt.Errorf("the experiment's name is %q instead of %q", experiment.Name, name)
+		}
+		return experiment, err
 	})
 }
 
@@ -100,4 +111,14 @@ func (c *Client) SetExperimentTag(ctx context.Context, experimentID, key, value 
 		return err
 	}
 	return do(ctx, c, setExperimentTag, gen.SetExperimentTagRequest{ExperimentID: experimentID, Key: key, Value: value})
+}
+
+// sameExperiment tells whether two IDs are the same: SQL stores take "00" and " 0" for "0".
+func sameExperiment(a, b string) bool {
+	if a == b {
+		return true
+	}
+	m, errM := strconv.ParseInt(strings.TrimSpace(a), 10, 64)
+	n, errN := strconv.ParseInt(strings.TrimSpace(b), 10, 64)
+	return errM == nil && errN == nil && m == n
 }

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"log/slog"
 	"math"
 	"math/big"
 	"net"
@@ -32,6 +31,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/internal/wire"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -50,7 +50,9 @@ type fault struct {
 	badCert bool
 
 	// What happens to a request that arrives.
-	ran    bool // the server runs it first
+	ran    bool   // the server runs it first
+	late   string // or runs a CreateRun, as the run of this ID, some time later
+	after  time.Duration
 	answer func(http.ResponseWriter, *http.Request)
 
 	takes      time.Duration // until the call learns of the fault
@@ -63,7 +65,6 @@ type meaning string
 
 const (
 	notRun   meaning = "It cannot have run"
-	replayed meaning = "net/http itself sends it again, if it may"
 	maybeRan meaning = "It may have run"
 	refused  meaning = "The database refused it"
 	final    meaning = "A retry would bring the same"
@@ -103,9 +104,9 @@ func faults() []fault {
 		{name: "name not resolved", means: notRun, dial: lookup},
 		{name: "429", means: notRun, answer: respondWith(429, html, "slow down")},
 		{name: "429 with Retry-After", means: notRun, answer: later, retryAfter: 7 * time.Second},
-		{name: "idle connection found dead", means: replayed, warm: true, dead: true},
-		{name: "idle connection closed as the request arrives", means: replayed, err: unavailable, warm: true, closing: true},
-		{name: "reset of a used connection after the request ran", means: replayed, err: unavailable, warm: true, ran: true, answer: abort},
+		{name: "idle connection found dead", means: notRun, warm: true, dead: true},
+		{name: "idle connection closed as the request arrives", means: maybeRan, err: unavailable, warm: true, closing: true},
+		{name: "reset of a used connection after the request ran", means: maybeRan, err: unavailable, warm: true, ran: true, answer: abort},
 		{name: "reset before the request was read", means: maybeRan, err: unavailable, unread: true},
 		{name: "reset after the request ran", means: maybeRan, err: unavailable, ran: true, answer: abort},
 	}
@@ -191,22 +192,19 @@ type cell struct {
 
 func (c cell) String() string { return fmt.Sprintf("%s %d/%d", c.outcome, c.seen, c.ran) }
 
-// expected is the rule: section "Repeating a request" of the design.
+// expected is the rule of the package doc's section on retries. With a key, CreateRun looks for the run first.
 func expected(c class, f fault) cell {
-	first := cell{outcome: outcome(f.err), seen: number(f.answer != nil), ran: number(f.ran)}
+	look := number(c == createsWithKey)
+	first := cell{outcome: outcome(f.err), seen: look + number(f.answer != nil), ran: number(f.ran)}
 	switch {
-	case f.means == final,
-		f.means == refused && (c == creates || c == createsWithKey),
-		f.means == maybeRan && c == creates,
-		f.means == replayed && c == creates && !f.dead:
+	case f.means == final, c == creates && (f.means == maybeRan || f.means == refused):
 		if f.err == nil {
 			first.outcome = noSentinel
 		}
 		return first
-	case c == createsWithKey && (f.means == maybeRan || f.means == replayed && !f.dead):
-		if f.ran {
-			return cell{"ok", first.seen + 1, 1} // the search finds it
-		}
+	case c == createsWithKey && f.means == maybeRan && f.ran:
+		return cell{"ok", first.seen + 1, 1} // the search finds it
+	case c == createsWithKey && f.means == maybeRan:
 		return cell{"ok", first.seen + 3, 1} // a search, the retry, a search
 	case c == deletes && f.ran:
 		return cell{"ok", first.seen + 1, 1} // 404
@@ -294,7 +292,7 @@ func TestFaults(t *testing.T) {
 func assertWait(t *testing.T, c class, f fault, want cell, waited time.Duration, about string) {
 	t.Helper()
 	least := f.takes + f.retryAfter
-	if c == createsWithKey && want.outcome == "ok" && (f.means == maybeRan || f.means == replayed && !f.dead) {
+	if c == createsWithKey && want.outcome == "ok" && f.means == maybeRan {
 		least += grace // before the search for the key
 		if !f.ran {
 			least += grace // before that at the end
@@ -316,9 +314,7 @@ func playFault(t *testing.T, f fault, op operation) (result cell, waited time.Du
 		client := w.client(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		if f.warm {
-			w.warmUp(t)
-		}
+		w.warmUp(t)
 		w.setFault(&f)
 		if f.cancel > 0 {
 			time.AfterFunc(f.cancel, cancel)
@@ -352,19 +348,23 @@ type faultyServer struct {
 	closed    chan struct{}
 
 	mu     sync.Mutex
-	fault  *fault // still to come
+	coming *fault // with the next request of the route
+	fault  *fault // until it has hit
 	open   int
 	seen   int
 	ran    int
 	runs   []storedRun
 	points map[string]bool
 	// onRun, if set, is called before an operation runs.
-	onRun func()
+	onRun          func()
+	ignoresFilters bool
+	keepsRuns      bool // and lets nobody delete any
 }
 
 type storedRun struct {
-	id, key string
-	deleted bool
+	id, name string
+	tags     map[string]string
+	deleted  bool
 }
 
 func newFaultyServer(t *testing.T, route string) *faultyServer {
@@ -394,13 +394,22 @@ func (w *faultyServer) client(t *testing.T, opts ...mlflow.Option) *tracking.Cli
 	}, opts...)...)
 }
 
-// viaFaultyServer sends by https while a certificate is at fault.
+// viaFaultyServer lets the fault come with the first request of the operation that it is to hit. It sends by https while
+// a certificate is at fault.
 type viaFaultyServer struct{ w *faultyServer }
 
 func (i viaFaultyServer) RoundTrip(r *http.Request) (*http.Response, error) {
 	i.w.mu.Lock()
+	isNow := i.w.coming != nil && r.Method+" "+r.URL.Path == i.w.route
+	if isNow {
+		i.w.fault, i.w.coming = i.w.coming, nil
+	}
+	needsNewConnection := isNow && !i.w.fault.warm
 	secure := i.w.fault != nil && i.w.fault.badCert
 	i.w.mu.Unlock()
+	if needsNewConnection {
+		i.w.transport.CloseIdleConnections()
+	}
 	if secure {
 		r = r.Clone(r.Context())
 		r.URL.Scheme = "https"
@@ -411,7 +420,7 @@ func (i viaFaultyServer) RoundTrip(r *http.Request) (*http.Response, error) {
 func (w *faultyServer) setFault(f *fault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.fault = f
+	w.coming = f
 }
 
 // warmUp leaves a connection that was used.
@@ -541,6 +550,9 @@ func (w *faultyServer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if f.ran || f.answer == nil {
 		status, reply = w.run(r.Method+" "+r.URL.Path, body)
 	}
+	if f.late != "" {
+		w.runLater(f.late, body, f.after)
+	}
 	w.mu.Unlock()
 	if f.answer != nil {
 		f.answer(rw, r)
@@ -550,17 +562,27 @@ func (w *faultyServer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 }
 
 const (
-	notThere      = `{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "not there"}`
-	alreadyThere  = `{"error_code": "RESOURCE_ALREADY_EXISTS", "message": "already there"}`
-	notUnique     = `{"error_code": "BAD_REQUEST", "message": "(sqlite3.IntegrityError) UNIQUE constraint failed: metrics.key"}`
-	keyInRequests = "mlflow_go.idempotency_key"
+	notThere     = `{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "not there"}`
+	alreadyThere = `{"error_code": "RESOURCE_ALREADY_EXISTS", "message": "already there"}`
+	notUnique    = `{"error_code": "BAD_REQUEST", "message": "(sqlite3.IntegrityError) UNIQUE constraint failed: metrics.key"}`
 )
+
+// runLater runs a CreateRun when some time has passed.
+func (w *faultyServer) runLater(id string, body []byte, after time.Duration) {
+	time.AfterFunc(after, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.run(w.route, body)
+		w.runs[len(w.runs)-1].id = id
+	})
+}
 
 // run does what a request asks for.
 func (w *faultyServer) run(route string, body []byte) (status int, reply string) {
 	var request struct {
 		Filter  string                        `json:"filter"`
 		RunID   string                        `json:"run_id"`
+		RunName string                        `json:"run_name"`
 		Tags    []struct{ Key, Value string } `json:"tags"`
 		Key     string                        `json:"key"`
 		Value   any                           `json:"value"`
@@ -606,23 +628,36 @@ func (w *faultyServer) run(route string, body []byte) (status int, reply string)
 	}
 	switch {
 	case strings.HasSuffix(route, "/runs/create"):
-		created := storedRun{id: fmt.Sprintf("r%d", len(w.runs)+1)}
+		created := storedRun{id: w.nextID(), name: request.RunName, tags: make(map[string]string)}
 		for _, tag := range request.Tags {
-			if tag.Key == keyInRequests {
-				created.key = tag.Value
-			}
+			created.tags[tag.Key] = tag.Value
 		}
 		w.runs = append(w.runs, created)
 		return 200, `{"run": ` + created.json() + `}`
 	case strings.HasSuffix(route, "/runs/search"):
 		var found []string
 		for _, run := range w.runs {
-			if !run.deleted && run.key != "" && request.Filter == "tags."+keyInRequests+" = '"+run.key+"'" {
+			key, tagged := run.tags[wire.IdempotencyKeyTag]
+			filter := "tags." + wire.IdempotencyKeyTag + " = '" + key + "'"
+			if !run.deleted && (w.ignoresFilters || (tagged && request.Filter == filter)) {
 				found = append(found, run.json())
 			}
 		}
 		return 200, `{"runs": [` + strings.Join(found, ",") + `]}`
+	case strings.HasSuffix(route, "/runs/set-tag"):
+		for _, run := range w.runs {
+			if run.id == request.RunID && run.deleted {
+				return 400, `{"error_code": "INVALID_PARAMETER_VALUE", "message": "The run must be in the 'active' state"}`
+			}
+			if run.id == request.RunID {
+				run.tags[request.Key] = fmt.Sprint(request.Value)
+			}
+		}
+		return 200, `{}`
 	case strings.HasSuffix(route, "/runs/delete"):
+		if w.keepsRuns {
+			return 403, "Permission denied"
+		}
 		for i := range w.runs {
 			w.runs[i].deleted = w.runs[i].deleted || w.runs[i].id == request.RunID
 		}
@@ -633,7 +668,28 @@ func (w *faultyServer) run(route string, body []byte) (status int, reply string)
 }
 
 func (r storedRun) json() string {
-	return fmt.Sprintf(`{"info": {"run_id": %q, "run_uuid": %q, "experiment_id": "7", "status": "RUNNING"}, "data": {}}`, r.id, r.id)
+	tags := make([]map[string]string, 0, len(r.tags))
+	for key, value := range r.tags {
+		tags = append(tags, map[string]string{"key": key, "value": value})
+	}
+	encoded, err := json.Marshal(map[string]any{
+		"info": map[string]any{"run_id": r.id, "run_uuid": r.id, "run_name": r.name, "experiment_id": "7", "status": "RUNNING"},
+		"data": map[string]any{"tags": tags},
+	})
+	if err != nil {
+		panic(err) // strings can be encoded
+	}
+	return string(encoded)
+}
+
+// nextID returns r1, r2 and so on, but for those that are taken.
+func (w *faultyServer) nextID() string {
+	for n := 1; ; n++ {
+		id := fmt.Sprintf("r%d", n)
+		if !slices.ContainsFunc(w.runs, func(run storedRun) bool { return run.id == id }) {
+			return id
+		}
+	}
 }
 
 // live counts the runs that are not deleted.
@@ -659,8 +715,9 @@ one that matches none. The retry policy is the default one.
 
 - A call that reports success did run.
 - No CreateRun or CreateExperiment runs twice. Where the response is lost and there is no key, it fails, although the
-  server may have run it. (With a key, a lost request that runs later than the search can make a second run: it is deleted
-  when the search after the retry finds it, see WithIdempotencyKey.)
+  server may have run it. (With a key, CreateRun looks for the run before it sends anything, which is one request more. A lost
+  request that runs later than the search can make a second run: it is deleted when the search after the retry finds it,
+  see WithIdempotencyKey.)
 - Whatever else runs twice changes nothing the second time on a server with an SQL store. A file store keeps a metric's
   point twice.
 
@@ -710,9 +767,7 @@ func onFaultyServer(t *testing.T, route string, f *fault, test func(*testing.T, 
 	synctest.Test(t, func(t *testing.T) {
 		w := newFaultyServer(t, route)
 		client := w.client(t)
-		if f != nil && f.warm {
-			w.warmUp(t)
-		}
+		w.warmUp(t)
 		w.setFault(f)
 		test(t, w, client)
 		w.requireNoConnections(t)
@@ -767,128 +822,4 @@ func TestADeleteThatDidLandIsASuccess(t *testing.T) {
 			})
 		}
 	}
-}
-
-// createLate has the server run a lost CreateRun when some time has passed.
-func (w *faultyServer) createLate(id string, after time.Duration) {
-	time.AfterFunc(after, func() {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.runs = append(w.runs, storedRun{id: id, key: "k1"})
-	})
-}
-
-// A CreateRun whose response was lost may be slow: it runs before we look for it, or after, or after our retry was
-// answered.
-func TestALostCreateRunMayBeSlow(t *testing.T) {
-	t.Parallel()
-	for after := time.Duration(0); after < 2*grace; after += grace / 16 {
-		f := fault{answer: abort}
-		onFaultyServer(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
-			w.createLate("r0", after)
-			run, err := client.CreateRun(t.Context(), "7", tracking.WithIdempotencyKey("k1"))
-			require.NoError(t, err)
-			assert.Equal(t, "r0", run.Info.RunID)
-			assert.Equal(t, 1, w.live(), "after %v", after)
-			if after < grace {
-				assert.Len(t, w.runs, 1, "after %v: there was no need to ask again", after)
-			}
-		})
-	}
-}
-
-// Two requests are lost. The second one is found first; the first one is slower.
-func TestOfSeveralLostCreateRunsOneIsKept(t *testing.T) {
-	t.Parallel()
-	f := fault{answer: abort}
-	onFaultyServer(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
-		sent := 0
-		client := w.client(t, mlflow.WithRequestEditor(func(_ context.Context, r *http.Request) error {
-			if strings.HasSuffix(r.URL.Path, "/runs/create") {
-				if sent++; sent == 2 {
-					w.setFault(&ranThenReset)
-				}
-			}
-			return nil
-		}))
-		w.onRun = func() { w.createLate("r2", 2*grace) } // when the second one has been found
-		run, err := client.CreateRun(t.Context(), "7", tracking.WithIdempotencyKey("k1"))
-		require.NoError(t, err)
-		assert.Equal(t, 2, sent)
-		assert.Equal(t, "r1", run.Info.RunID)
-		require.Len(t, w.runs, 2)
-		assert.Equal(t, 1, w.live())
-	})
-}
-
-// The run is there: a caller who cannot wait for lost requests gets it nevertheless.
-func TestACreateRunWhoseTimeIsUpReturnsTheRun(t *testing.T) {
-	t.Parallel()
-	f := fault{answer: abort}
-	onFaultyServer(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
-		var logged bytes.Buffer
-		client := w.client(t, mlflow.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
-		ctx, cancel := context.WithTimeout(t.Context(), grace+3*time.Second/2) // after the retry, before the second look
-		defer cancel()
-		run, err := client.CreateRun(ctx, "7", tracking.WithIdempotencyKey("k1"))
-		require.NoError(t, err)
-		assert.Equal(t, "r1", run.Info.RunID)
-		assert.Contains(t, logged.String(), `msg="mlflow run may be there twice"`)
-	})
-}
-
-// A caller who gives up before the retry learns what the first request came to, and that the context ended.
-func TestACreateRunWhoseTimeIsUpIsNotRepeated(t *testing.T) {
-	t.Parallel()
-	for _, f := range []fault{{answer: abort}, {answer: respondWith(503, html, "down")}} {
-		onFaultyServer(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
-			ctx, cancel := context.WithTimeout(t.Context(), grace)
-			defer cancel()
-			_, err := client.CreateRun(ctx, "7", tracking.WithIdempotencyKey("k1"))
-			require.ErrorIs(t, err, context.DeadlineExceeded)
-			assert.Equal(t, 1, w.seen)
-			assert.Zero(t, w.live())
-		})
-	}
-}
-
-// The lost request runs after we looked for it, and before our retry gets a response.
-func TestOfTwoRunsWithAKeyTheSmallerIDIsKept(t *testing.T) {
-	t.Parallel()
-	for _, late := range []string{"r0", "r9"} {
-		f := fault{answer: abort}
-		onFaultyServer(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
-			w.onRun = func() { w.runs = append(w.runs, storedRun{id: late, key: "k1"}) }
-			run, err := client.CreateRun(t.Context(), "7", tracking.WithIdempotencyKey("k1"))
-			require.NoError(t, err)
-			kept := min(late, "r2")
-			assert.Equal(t, kept, run.Info.RunID)
-			require.Len(t, w.runs, 2)
-			for _, stored := range w.runs {
-				assert.Equal(t, stored.id != kept, stored.deleted, "deleted %s", stored.id)
-			}
-		})
-	}
-}
-
-func TestALookUpThatFailsKeepsTheError(t *testing.T) {
-	t.Parallel()
-	f := fault{ran: true, answer: respondWith(503, html, "down for maintenance")}
-	onFaultyServer(t, "POST /api/2.0/mlflow/runs/create", &f, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
-		client := w.client(t, mlflow.WithRequestEditor(func(_ context.Context, r *http.Request) error {
-			if strings.HasSuffix(r.URL.Path, "/runs/search") {
-				return errors.New("no look-up today")
-			}
-			return nil
-		}))
-		err := createWithKey(t.Context(), client)
-		require.ErrorIs(t, err, tracking.ErrUnavailable)
-		var refused *tracking.Error
-		require.ErrorAs(t, err, &refused)
-		assert.Equal(t, "CreateRun", refused.Op)
-		assert.Contains(t, refused.Message, "down for maintenance")
-		assert.ErrorContains(t, err, "looking for the run: mlflow: SearchRuns: no look-up today")
-		assert.Equal(t, 1, w.live())
-		assert.Equal(t, 1, w.seen, "CreateRun is not sent again blindly")
-	})
 }

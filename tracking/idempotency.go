@@ -2,6 +2,7 @@ package tracking
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"slices"
@@ -9,73 +10,147 @@ import (
 	"time"
 
 	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/internal/wire"
 )
-
-// idempotencyTag is the tag of a run that holds its idempotency key.
-const idempotencyTag = "mlflow_go.idempotency_key"
 
 // grace is how long a request whose response was lost is given to show its effect: a busy server may have it in a queue.
 const grace = 2 * time.Second
 
-// createOnce creates a run that has an idempotency key. Before it asks again, after a request that may have run, it
-// looks whether there is a run with the key; and when several requests may have run it looks once more at the end, as
-// the lost ones may have been slow. Of several runs it keeps the one with the smallest ID, as everyone else would who
-// finds them.
-func (c *Client) createOnce(ctx context.Context, request gen.CreateRunRequest, key string) (*Run, error) {
-	var found *Run
-	lost := 0
-	call := createRun.newCall(c)
-	call.HasRun = func(ctx context.Context) (bool, error) {
-		lost++
-		var err error
-		found, err = c.keepOneRun(ctx, request.ExperimentID, key)
-		switch {
-		case err != nil && ctx.Err() != nil:
-			return false, ctx.Err()
-		case err != nil: // its text alone: the error is about the first request, and matches that one's sentinel
-			return false, errors.New("looking for the run: " + err.Error())
-		}
-		return found != nil, nil
-	}
-	run, err := sendCall(ctx, c, createRun, call, request, toCreatedRun)
-	mayHaveRun := lost + 1
-	if found != nil {
-		run, err, mayHaveRun = found, nil, lost
-	}
-	if err != nil || mayHaveRun == 1 {
-		return run, err
-	}
-	kept, err := c.keepOneRun(ctx, request.ExperimentID, key)
-	if err != nil || kept == nil { // a replica that lags behind finds nothing
-		c.logger.LogAttrs(ctx, slog.LevelWarn, "mlflow run may be there twice",
-			slog.String("operation", createRun.name), slog.String("run", run.Info.RunID))
-		return run, nil //nolint:nilerr // the run is there, which is what was asked for
-	}
-	return kept, nil
+// A keyedCreate is a call of CreateRun that has an idempotency key.
+type keyedCreate struct {
+	client  *Client
+	request gen.CreateRunRequest
+	key     string
+	nonce   string // of this call; no run without it is ever deleted
+	lost    int    // attempts that may have run, and whose response was lost
+	found   *Run   // of a lost attempt
 }
 
-// keepOneRun waits for a lost request to show its effect, and returns the run with an idempotency key, or nil. It deletes
-// all such runs but the one with the smallest ID.
-func (c *Client) keepOneRun(ctx context.Context, experimentID, key string) (*Run, error) {
+// createOnce creates a run that has an idempotency key, unless there is one. See WithIdempotencyKey for what is promised.
+func (c *Client) createOnce(ctx context.Context, request gen.CreateRunRequest, tags map[string]string, key string) (*Run, error) {
+	k := &keyedCreate{client: c, request: request, key: key, nonce: rand.Text()}
+	existing, err := k.adopt(ctx)
+	if existing != nil || err != nil {
+		return existing, err
+	}
+	k.request.Tags = runTags(merged(tags, map[string]string{wire.IdempotencyKeyTag: key, wire.IdempotencyNonceTag: k.nonce}))
+	call := createRun.newCall(c)
+	call.HasRun = k.hasRun
+	run, err := sendCall(ctx, c, createRun, call, k.request, toCreated(k.request))
+	mayBeLate := k.lost // attempts that may still run, or have
+	if k.found != nil {
+		run, err, mayBeLate = k.found, nil, k.lost-1
+	}
+	if err != nil || mayBeLate == 0 {
+		return run, err
+	}
+	if err := k.deleteOthers(ctx, run); err != nil {
+		c.logger.LogAttrs(ctx, slog.LevelWarn, "mlflow run may be there twice",
+			slog.String("operation", createRun.name), slog.String("run", run.Info.RunID))
+	}
+	return run, nil
+}
+
+// adopt returns the run with the key that an earlier call has created, or nil. It marks the run as used, so that a call
+// which is still about to create its own does not take it for a late duplicate.
+func (k *keyedCreate) adopt(ctx context.Context) (*Run, error) {
+	runs, err := k.search(ctx)
+	if err != nil {
+		return nil, k.failed(err)
+	}
+	for i := range runs {
+		err := k.client.SetTag(ctx, runs[i].Info.RunID, wire.IdempotencyUserTag, k.nonce)
+		switch {
+		case err == nil, errors.Is(err, ErrPermissionDenied):
+			return &runs[i], nil
+		case errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalidArgument): // it was deleted just now
+			continue
+		}
+		return nil, k.failed(err)
+	}
+	return nil, nil
+}
+
+// failed returns the error of a request that CreateRun makes besides its own, as CreateRun's.
+func (k *keyedCreate) failed(err error) error {
+	var failure *Error
+	if !errors.As(err, &failure) {
+		return err
+	}
+	ours := *failure
+	ours.Op = createRun.name
+	return &ours
+}
+
+// hasRun tells, after an attempt whose response was lost, whether the server has run it or one before it.
+func (k *keyedCreate) hasRun(ctx context.Context) (bool, error) {
+	k.lost++
+	own, err := k.own(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return false, ctx.Err()
+	case err != nil: // its text alone: the error is about the first request, and matches that one's sentinel
+		return false, errors.New("looking for the run: " + err.Error())
+	case len(own) == 0:
+		return false, nil
+	}
+	k.found = &own[0]
+	return true, nil
+}
+
+// deleteOthers deletes the runs of this call, but for the one that it keeps and any that somebody uses.
+func (k *keyedCreate) deleteOthers(ctx context.Context, kept *Run) error {
+	own, err := k.own(ctx)
+	if err != nil {
+		return err
+	}
+	isKept := func(run Run) bool { return run.Info.RunID == kept.Info.RunID }
+	if !slices.ContainsFunc(own, isKept) { // a replica that lags behind
+		return errors.New("the run is not found yet")
+	}
+	for _, run := range own {
+		if isKept(run) || k.isUsed(run) {
+			continue
+		}
+		if err := k.client.DeleteRun(ctx, run.Info.RunID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isUsed tells whether anything was done with a run since this call created it.
+func (k *keyedCreate) isUsed(run Run) bool {
+	_, adopted := run.Data.Tags[wire.IdempotencyUserTag]
+	return adopted || run.Info.Status != RunStatusRunning || len(run.Data.Metrics) > 0 || len(run.Data.Params) > 0
+}
+
+// own waits for lost attempts to show their effect, and returns the runs that this call has created.
+func (k *keyedCreate) own(ctx context.Context) ([]Run, error) {
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-time.After(grace):
 	}
+	runs, err := k.search(ctx)
+	return slices.DeleteFunc(runs, func(run Run) bool { return run.Data.Tags[wire.IdempotencyNonceTag] != k.nonce }), err
+}
+
+// search returns the active runs that have the key, by their IDs. A server that ignores the filter may answer with others.
+func (k *keyedCreate) search(ctx context.Context) ([]Run, error) {
 	quote := "'"
-	if strings.Contains(key, quote) {
+	if strings.Contains(k.key, quote) {
 		quote = `"`
 	}
-	filter := WithRunsFilter("tags." + idempotencyTag + " = " + quote + key + quote)
-	list, err := c.SearchRuns(ctx, []string{experimentID}, filter)
-	if err != nil || len(list.Runs) == 0 {
+	filter := WithRunsFilter("tags." + wire.IdempotencyKeyTag + " = " + quote + k.key + quote)
+	list, err := k.client.SearchRuns(ctx, []string{k.request.ExperimentID}, filter)
+	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(list.Runs, func(a, b Run) int { return strings.Compare(a.Info.RunID, b.Info.RunID) })
-	for _, other := range list.Runs[1:] {
-		if err := c.DeleteRun(ctx, other.Info.RunID); err != nil {
-			return nil, err
-		}
-	}
-	return &list.Runs[0], nil
+	runs := slices.DeleteFunc(list.Runs, func(run Run) bool {
+		key, tagged := run.Data.Tags[wire.IdempotencyKeyTag]
+		return !tagged || key != k.key || !sameExperiment(run.Info.ExperimentID, k.request.ExperimentID)
+	})
+	slices.SortFunc(runs, func(a, b Run) int { return strings.Compare(a.Info.RunID, b.Info.RunID) })
+	return runs, nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/mlflow-go/mlflow/gen"
@@ -35,9 +36,6 @@ func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...Cre
 	if err != nil {
 		return nil, err
 	}
-	if key != "" {
-		s.tags = merged(s.tags, map[string]string{idempotencyTag: key})
-	}
 	request := gen.CreateRunRequest{
 		ExperimentID: experimentID,
 		UserID:       cmp.Or(s.tags["mlflow.user"], "unknown"),
@@ -46,12 +44,32 @@ func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...Cre
 		Tags:         runTags(s.tags),
 	}
 	if key != "" {
-		return c.createOnce(ctx, request, key)
+		return c.createOnce(ctx, request, s.tags, key)
 	}
-	return send(ctx, c, createRun, request, toCreatedRun)
+	return send(ctx, c, createRun, request, toCreated(request))
 }
 
-func toCreatedRun(a gen.CreateRunResponse) (*Run, error) { return toRun(a.Run) }
+// toCreated returns a conversion that checks whether the run is the one that was asked for.
+func toCreated(request gen.CreateRunRequest) func(gen.CreateRunResponse) (*Run, error) {
+	return func(a gen.CreateRunResponse) (*Run, error) {
+		run, err := toRun(a.Run)
+		if err != nil {
+			return nil, err
+		}
+		if !sameExperiment(run.Info.ExperimentID, request.ExperimentID) {
+			return nil, fmt.Errorf("the run is in experiment %q instead of %q", run.Info.ExperimentID, request.ExperimentID)
+		}
+		if request.RunName != "" && run.Info.RunName != request.RunName {
+			return nil, fmt.Errorf("the name is %q instead of %q", run.Info.RunName, request.RunName)
+		}
+		for _, tag := range request.Tags {
+			if value, ok := run.Data.Tags[tag.Key]; !ok || !strings.HasPrefix(tag.Value, value) || (value == "" && tag.Value != "") {
+				return nil, fmt.Errorf("the tag %q is missing or has another value", tag.Key)
+			}
+		}
+		return run, nil
+	}
+}
 
 // GetRun returns a run, also if it is deleted, with the latest value of each metric.
 //
@@ -63,7 +81,13 @@ func (c *Client) GetRun(ctx context.Context, runID string) (*Run, error) {
 		return nil, err
 	}
 	request := &gen.GetRunParams{RunID: runID}
-	return send(ctx, c, getRun, request, func(a gen.GetRunResponse) (*Run, error) { return toRun(a.Run) })
+	return send(ctx, c, getRun, request, func(a gen.GetRunResponse) (*Run, error) {
+		run, err := toRun(a.Run)
+		if err == nil {
+			err = checkRunID(run.Info, runID)
+		}
+		return run, err
+	})
 }
 
 // UpdateRun changes what the options ask for, and nothing else, and returns the run as the server then has it. Without
@@ -98,12 +122,36 @@ func (c *Client) UpdateRun(ctx context.Context, runID string, opts ...UpdateRunO
 	}
 	return send(ctx, c, updateRun, request, func(a gen.UpdateRunResponse) (*RunInfo, error) {
 		info, err := toRunInfo(a.RunInfo)
-		if err == nil && s.status != nil && info.Status != *s.status {
-			// Servers answer 200 to a status that they don't know.
-			err = fmt.Errorf("the status is %s after setting it to %s", info.Status, *s.status)
+		if err == nil {
+			err = s.check(runID, *info)
 		}
 		return info, err
 	})
+}
+
+// check returns an error if the run is another one, or not as the settings say. Servers respond with 200 to a status
+// that they don't know.
+func (s *updateRunSettings) check(runID string, info RunInfo) error {
+	if err := checkRunID(info, runID); err != nil {
+		return err
+	}
+	switch {
+	case s.status != nil && info.Status != *s.status:
+		return fmt.Errorf("the status is %s after setting it to %s", info.Status, *s.status)
+	case s.runName != nil && info.RunName != string(*s.runName):
+		return fmt.Errorf("the name is %q after setting it to %q", info.RunName, string(*s.runName))
+	case !s.endTime.IsZero() && s.endTime.UnixMilli() != 0 && info.EndTime.UnixMilli() != s.endTime.UnixMilli():
+		return fmt.Errorf("the end time is %v after setting it to %v", info.EndTime, s.endTime)
+	}
+	return nil
+}
+
+// checkRunID returns an error if the run is another one than was asked for. Some databases don't tell capitals apart.
+func checkRunID(info RunInfo, runID string) error {
+	if !strings.EqualFold(info.RunID, runID) {
+		return fmt.Errorf("the run is %q instead of %q", info.RunID, runID)
+	}
+	return nil
 }
 
 // DeleteRun marks a run as deleted. It can still be read and found, but not changed. Deleting it again does nothing.

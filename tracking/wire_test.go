@@ -47,7 +47,10 @@ func respondWith(status int, contentType, body string) http.HandlerFunc {
 const (
 	runJSON        = `{"run": {"info": {"run_id": "r1", "run_uuid": "r1", "experiment_id": "7", "status": "RUNNING"}, "data": {}}}`
 	runInfoJSON    = `{"run_info": {"run_id": "r1", "run_uuid": "r1", "experiment_id": "7", "status": "FINISHED"}}`
-	experimentJSON = `{"experiment": {"experiment_id": "7", "name": "iris"}}`
+	experimentJSON = `{"experiment": {"experiment_id": "7", "name": "a b/c+d&e=ü"}}`
+	namedRunJSON   = `{"run": {"info": {"run_id": "r1", "run_uuid": "r1", "experiment_id": "7", "run_name": "first", "status": "RUNNING"},
+		"data": {"tags": [{"key": "a", "value": "1"}, {"key": "b", "value": ""}, {"key": "mlflow.user", "value": "ada"}]}}}`
+	updatedJSON = `{"run_info": {"run_id": "r1", "run_uuid": "r1", "experiment_id": "7", "run_name": "renamed", "status": "FINISHED"}}`
 )
 
 var epoch2024 = time.UnixMilli(1704067200123)
@@ -161,7 +164,7 @@ var operations = []operation{
 		},
 		route: "POST /api/2.0/mlflow/runs/create",
 		body:  `{"experiment_id":"7","run_name":"first","start_time":1704067200123,"tags":[{"key":"a","value":"1"},{"key":"b","value":""},{"key":"mlflow.user","value":"ada"}],"user_id":"ada"}`,
-		reply: runJSON,
+		reply: namedRunJSON,
 	},
 	{
 		name: "CreateRun",
@@ -202,7 +205,7 @@ var operations = []operation{
 		},
 		route: "POST /api/2.0/mlflow/runs/update",
 		body:  `{"end_time":0,"run_id":"r1","run_name":"renamed","status":"FINISHED"}`,
-		reply: runInfoJSON,
+		reply: updatedJSON,
 	},
 	{
 		name:  "DeleteRun",

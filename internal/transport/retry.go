@@ -79,7 +79,7 @@ func (c *Call) mayRetry(kind Kind) bool {
 	case mayHaveRun:
 		return c.operation.MayRunTwice || c.HasRun != nil
 	case mayPass:
-		return c.operation.MayRunTwice && c.databaseRefusals < maxDatabaseRefusals
+		return (c.operation.MayRunTwice || c.HasRun != nil) && c.databaseRefusals < maxDatabaseRefusals
 	}
 	return false
 }

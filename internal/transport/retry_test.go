@@ -297,7 +297,7 @@ func TestHasRun(t *testing.T) {
 		"nobody knows":          {[]response{{status: 503}, {status: 200}}, false, errNo, 1, 1},
 		"lost, has run":         {[]response{{err: io.EOF}, {status: 200}}, true, nil, 1, 1},
 		"lost, nobody knows":    {[]response{{err: io.EOF}, {status: 200}}, false, errNo, 1, 1},
-		"the database's no":     {[]response{{status: 400, body: database}, {status: 200}}, false, nil, 1, 0},
+		"the database's no":     {[]response{{status: 400, body: database}, {status: 200}}, false, nil, 2, 0},
 		"final":                 {[]response{{status: 404}}, false, nil, 1, 0},
 		"success":               {[]response{{status: 200}}, false, nil, 1, 0},
 		"no attempt is left":    {[]response{{status: 503}}, false, nil, quick.MaxAttempts, quick.MaxAttempts - 1},
