@@ -9,13 +9,21 @@ import (
 	"github.com/mlflow-go/mlflow/gen"
 )
 
-// CreateRun starts a run in an experiment and returns it, with status [RunStatusRunning]. It sends the value of the
-// tag "mlflow.user" as the run's user, else "unknown": no server derives it.
+// CreateRun creates a run in an experiment and returns it, with status [RunStatusRunning]. It sends the value of the tag
+// "mlflow.user" as the run's user, or "unknown" if there is no such tag, because servers don't derive the user.
 //
-// MLflow has no way to create a run at most once. A request that may have reached the server is therefore not sent
-// again, and fails although there may be a run, unless [WithIdempotencyKey] is given.
+// MLflow has no way to create a run at most once. A request that may have run is therefore not retried unless
+// [WithIdempotencyKey] is given: the call fails, although the run may exist.
 //
-// Errors: [ErrNotFound] for a missing experiment; [ErrInvalidArgument] for a deleted one, and for a name that differs
+// The server runs a request even if the client goes away. If ctx ends while CreateRun waits, the run may exist with
+// status RUNNING, and the program doesn't know its ID to end it. A program that can be interrupted should create runs
+// with a context that is not canceled, and give it a time limit of its own:
+//
+//	createCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+//	defer cancel()
+//	run, err := client.CreateRun(createCtx, experimentID)
+//
+// Errors: [ErrNotFound] for a missing experiment; [ErrInvalidArgument] for a deleted one, and for a run name that differs
 // from the tag "mlflow.runName".
 //
 // POST /api/2.0/mlflow/runs/create
@@ -54,7 +62,7 @@ func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...Cre
 
 func createdRun(a gen.CreateRunResponse) (*Run, error) { return run(a.Run) }
 
-// GetRun returns a run, also if it is deleted, with the latest value of each metric.
+// GetRun returns a run, even if it is deleted, with the latest value of each metric.
 //
 // Errors: [ErrNotFound].
 //
@@ -68,10 +76,10 @@ func (c *Client) GetRun(ctx context.Context, runID string) (*Run, error) {
 	return send(ctx, newCall(op), c.api.GetRun, request, func(a gen.GetRunResponse) (*Run, error) { return run(a.Run) })
 }
 
-// UpdateRun changes what the options ask for, and nothing else, and returns the run as the server then has it. Without
-// options it changes nothing.
+// UpdateRun changes only what the options set, and returns the run as it is on the server afterwards. Without options it
+// changes nothing.
 //
-// Errors: [ErrNotFound]; [ErrInvalidArgument] for a deleted run, an empty name, and a status that MLflow doesn't have;
+// Errors: [ErrNotFound]; [ErrInvalidArgument] for a deleted run, an empty name, and an unknown status;
 // [ErrUnexpectedResponse] if the server ignored the status.
 //
 // POST /api/2.0/mlflow/runs/update
@@ -102,14 +110,14 @@ func (c *Client) UpdateRun(ctx context.Context, runID string, opts ...UpdateRunO
 	return send(ctx, newCall(op), c.api.UpdateRun, request, func(a gen.UpdateRunResponse) (*RunInfo, error) {
 		info, err := runInfo(a.RunInfo)
 		if err == nil && s.status != nil && info.Status != *s.status {
-			// Servers answer 200 to a status that they don't know.
+			// Servers respond with 200 to a status that they don't know, and ignore it.
 			err = fmt.Errorf("the status is %s after setting it to %s", info.Status, *s.status)
 		}
 		return info, err
 	})
 }
 
-// DeleteRun marks a run as deleted. It can still be read and found, but not changed. Deleting it again does nothing.
+// DeleteRun marks a run as deleted. The run can still be read and found, but not changed. Deleting it again does nothing.
 //
 // Errors: [ErrNotFound].
 //
