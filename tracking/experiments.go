@@ -9,8 +9,8 @@ import (
 // CreateExperiment creates an experiment and returns its ID. Names are unique, and deleted experiments keep theirs. A
 // name can have up to 500 characters, on PostgreSQL up to 256.
 //
-// Errors: [ErrAlreadyExists] if the name is taken, but before MLflow 3.4 [ErrorCodeBadRequest] if an artifact location is
-// given; [ErrInvalidArgument] for an empty name.
+// Errors: [ErrAlreadyExists] if the name is taken, but before MLflow 3.4 [ErrorCodeBadRequest] if an artifact location
+// is given; [ErrInvalidArgument] for an empty name.
 //
 // POST /api/2.0/mlflow/experiments/create
 func (c *Client) CreateExperiment(ctx context.Context, name string, opts ...CreateExperimentOption) (string, error) {
@@ -31,8 +31,8 @@ func (c *Client) CreateExperiment(ctx context.Context, name string, opts ...Crea
 
 // GetExperiment returns the experiment with the given ID, even if it is deleted.
 //
-// Errors: [ErrNotFound]. For an ID that is not a number, MLflow 3.9 and later report [ErrInvalidArgument], and MLflow 3.2
-// to 3.8 report [ErrorCodeInternalError].
+// Errors: [ErrNotFound]. For an ID that is not a number, MLflow 3.9 and later report [ErrInvalidArgument], and MLflow
+// 3.2 to 3.8 report [ErrorCodeInternalError].
 //
 // GET /api/2.0/mlflow/experiments/get
 func (c *Client) GetExperiment(ctx context.Context, experimentID string) (*Experiment, error) {
@@ -95,8 +95,8 @@ func (c *Client) DeleteExperiment(ctx context.Context, experimentID string) erro
 	return err
 }
 
-// SetExperimentTag sets a tag of an experiment and replaces any earlier value. Servers refuse values of more than 20,000
-// characters; before MLflow 3.16 the limit was 5,000.
+// SetExperimentTag sets a tag of an experiment and replaces any earlier value. Servers refuse values of more than
+// 20,000 characters; before MLflow 3.16 the limit was 5,000.
 //
 // Errors: [ErrNotFound]; [ErrInvalidArgument] for a deleted experiment, and for a key or value that is too long.
 //

@@ -40,11 +40,11 @@ func (c *Client) LogMetric(ctx context.Context, runID, key string, value float64
 }
 
 // LogParam logs a param. The value of a param cannot change: logging the same value again does nothing, and servers
-// refuse another value. If a value has more than 6,000 characters, MLflow 2.11 and later store only the first 6,000, and
-// older servers refuse it.
+// refuse another value. If a value has more than 6,000 characters, MLflow 2.11 and later store only the first 6,000,
+// and older servers refuse it.
 //
-// Errors: [ErrNotFound] for a missing run; [ErrInvalidArgument] for a deleted run, for a value other than the one logged
-// before, and for a key of more than 250 characters or with characters that MLflow doesn't allow in keys.
+// Errors: [ErrNotFound] for a missing run; [ErrInvalidArgument] for a deleted run, for a value other than the one
+// logged before, and for a key of more than 250 characters or with characters that MLflow doesn't allow in keys.
 //
 // POST /api/2.0/mlflow/runs/log-parameter
 func (c *Client) LogParam(ctx context.Context, runID, key, value string) error {
@@ -59,9 +59,9 @@ func (c *Client) LogParam(ctx context.Context, runID, key, value string) error {
 	return err
 }
 
-// SetTag sets a tag of a run and replaces any earlier value. Setting "mlflow.runName" renames the run. If a value has more
-// than 8,000 characters (5,000 before MLflow 2.17), MLflow 2.11 and later store only its beginning, and older servers
-// refuse it.
+// SetTag sets a tag of a run and replaces any earlier value. Setting "mlflow.runName" renames the run. If a value has
+// more than 8,000 characters (5,000 before MLflow 2.17), MLflow 2.11 and later store only its beginning, and older
+// servers refuse it.
 //
 // Errors: [ErrNotFound] for a missing run; [ErrInvalidArgument] for a deleted run, and for a key of more than 250
 // characters or with characters that MLflow doesn't allow in keys.

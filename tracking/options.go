@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Each operation has its own option type, so that passing an option to the wrong method does not compile. An option holds
-// nothing but its setting, so it can be reused for any number of calls. If an option is given twice, the later one wins,
-// except that maps of tags are merged.
+// Each operation has its own option type, so that passing an option to the wrong method does not compile. An option
+// holds nothing but its setting, so it can be reused for any number of calls. If an option is given twice, the later
+// one wins, except that maps of tags are merged.
 
 // A CreateExperimentOption is an option of [Client.CreateExperiment].
 type CreateExperimentOption interface {
@@ -54,8 +54,8 @@ func WithArtifactLocation(uri string) CreateExperimentOption {
 	return createExperimentOption(func(s *createExperimentSettings) { s.artifactLocation = uri })
 }
 
-// WithExperimentTags sets tags of the new experiment. Servers refuse values of more than 20,000 characters; before MLflow
-// 3.16 the limit was 5,000.
+// WithExperimentTags sets tags of the new experiment. Servers refuse values of more than 20,000 characters; before
+// MLflow 3.16 the limit was 5,000.
 func WithExperimentTags(tags map[string]string) CreateExperimentOption {
 	tags = maps.Clone(tags)
 	return createExperimentOption(func(s *createExperimentSettings) { s.tags = merged(s.tags, tags) })
@@ -131,9 +131,9 @@ func WithStatus(status RunStatus) UpdateRunOption {
 	return updateRunOption(func(s *updateRunSettings) { s.status = &status })
 }
 
-// WithEndTime sets the time at which the run ended, in milliseconds on the server. The zero time sets nothing. To remove
-// an end time, set time.UnixMilli(0): servers with an SQL store then return the run without an end time. File stores
-// ignore it.
+// WithEndTime sets the time at which the run ended, in milliseconds on the server. The zero time sets nothing. To
+// remove an end time, set time.UnixMilli(0): servers with an SQL store then return the run without an end time. File
+// stores ignore it.
 func WithEndTime(t time.Time) UpdateRunOption {
 	return updateRunOption(func(s *updateRunSettings) { s.endTime = t })
 }
@@ -164,14 +164,14 @@ func WithStep(step int64) LogMetricOption {
 	return logMetricOption(func(m *Metric) { m.Step = step })
 }
 
-// WithTimestamp sets the time at which the metric had its value, in milliseconds on the server. The default is the current
-// time, which the zero time stands for as well. Servers refuse times before 1970.
+// WithTimestamp sets the time at which the metric had its value, in milliseconds on the server. The default is the
+// current time, which the zero time stands for as well. Servers refuse times before 1970.
 func WithTimestamp(t time.Time) LogMetricOption {
 	return logMetricOption(func(m *Metric) { m.Timestamp = t })
 }
 
-// defaultMaxResults is the page size of a search unless the caller sets another. Servers have the same default for runs,
-// but none for experiments: they refuse a search for experiments without a page size.
+// defaultMaxResults is the page size of a search unless the caller sets another. Servers have the same default for
+// runs, but none for experiments: they refuse a search for experiments without a page size.
 const defaultMaxResults = 1000
 
 type searchSettings struct {
@@ -193,14 +193,15 @@ func WithExperimentsFilter(filter string) SearchExperimentsOption {
 	return searchExperimentsOption(func(s *searchSettings) { s.filter = filter })
 }
 
-// WithExperimentsOrderBy sorts the results by the given fields, such as "name ASC" or "creation_time DESC". The servers'
-// default is "creation_time DESC".
+// WithExperimentsOrderBy sorts the results by the given fields, such as "name ASC" or "creation_time DESC". The
+// servers' default is "creation_time DESC".
 func WithExperimentsOrderBy(fields ...string) SearchExperimentsOption {
 	fields = slices.Clone(fields)
 	return searchExperimentsOption(func(s *searchSettings) { s.orderBy = fields })
 }
 
-// WithExperimentsMaxResults limits the number of experiments in a page. The default is 1000. Servers accept 1 to 50,000.
+// WithExperimentsMaxResults limits the number of experiments in a page. The default is 1000. Servers accept 1 to
+// 50,000.
 func WithExperimentsMaxResults(n int) SearchExperimentsOption {
 	return searchExperimentsOption(func(s *searchSettings) { s.maxResults = n })
 }
@@ -227,8 +228,8 @@ func WithRunsFilter(filter string) SearchRunsOption {
 	return searchRunsOption(func(s *searchSettings) { s.filter = filter })
 }
 
-// WithRunsOrderBy sorts the results by the given fields, such as "metrics.loss ASC" or "attributes.start_time DESC". The
-// servers' default is "attributes.start_time DESC". Runs whose metric is NaN or missing come last.
+// WithRunsOrderBy sorts the results by the given fields, such as "metrics.loss ASC" or "attributes.start_time DESC".
+// The servers' default is "attributes.start_time DESC". Runs whose metric is NaN or missing come last.
 func WithRunsOrderBy(fields ...string) SearchRunsOption {
 	fields = slices.Clone(fields)
 	return searchRunsOption(func(s *searchSettings) { s.orderBy = fields })
@@ -239,8 +240,8 @@ func WithRunsMaxResults(n int) SearchRunsOption {
 	return searchRunsOption(func(s *searchSettings) { s.maxResults = n })
 }
 
-// WithRunsPageToken requests the page whose token an earlier search returned in NextPageToken. The other options must be
-// the same as for that search.
+// WithRunsPageToken requests the page whose token an earlier search returned in NextPageToken. The other options must
+// be the same as for that search.
 func WithRunsPageToken(token string) SearchRunsOption {
 	return searchRunsOption(func(s *searchSettings) { s.pageToken = token })
 }

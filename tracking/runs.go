@@ -9,8 +9,8 @@ import (
 	"github.com/mlflow-go/mlflow/gen"
 )
 
-// CreateRun creates a run in an experiment and returns it, with status [RunStatusRunning]. It sends the value of the tag
-// "mlflow.user" as the run's user, or "unknown" if there is no such tag, because servers don't derive the user.
+// CreateRun creates a run in an experiment and returns it, with status [RunStatusRunning]. It sends the value of the
+// tag "mlflow.user" as the run's user, or "unknown" if there is no such tag, because servers don't derive the user.
 //
 // MLflow has no way to create a run at most once. A request that may have run is therefore not retried unless
 // [WithIdempotencyKey] is given: the call fails, although the run may exist.
@@ -23,8 +23,8 @@ import (
 //	defer cancel()
 //	run, err := client.CreateRun(createCtx, experimentID)
 //
-// Errors: [ErrNotFound] for a missing experiment; [ErrInvalidArgument] for a deleted one, and for a run name that differs
-// from the tag "mlflow.runName".
+// Errors: [ErrNotFound] for a missing experiment; [ErrInvalidArgument] for a deleted one, and for a run name that
+// differs from the tag "mlflow.runName".
 //
 // POST /api/2.0/mlflow/runs/create
 func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...CreateRunOption) (*Run, error) {
@@ -76,8 +76,8 @@ func (c *Client) GetRun(ctx context.Context, runID string) (*Run, error) {
 	return send(ctx, newCall(op), c.api.GetRun, request, func(a gen.GetRunResponse) (*Run, error) { return run(a.Run) })
 }
 
-// UpdateRun changes only what the options set, and returns the run as it is on the server afterwards. Without options it
-// changes nothing.
+// UpdateRun changes only what the options set, and returns the run as it is on the server afterwards. Without options
+// it changes nothing.
 //
 // Errors: [ErrNotFound]; [ErrInvalidArgument] for a deleted run, an empty name, and an unknown status;
 // [ErrUnexpectedResponse] if the server ignored the status.
@@ -117,7 +117,8 @@ func (c *Client) UpdateRun(ctx context.Context, runID string, opts ...UpdateRunO
 	})
 }
 
-// DeleteRun marks a run as deleted. The run can still be read and found, but not changed. Deleting it again does nothing.
+// DeleteRun marks a run as deleted. The run can still be read and found, but not changed. Deleting it again does
+// nothing.
 //
 // Errors: [ErrNotFound].
 //

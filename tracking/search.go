@@ -10,8 +10,8 @@ import (
 )
 
 // SearchExperiments returns one page of the experiments that match the options. By default it returns the first 1000
-// active experiments, the newest first. A page can be empty although more pages follow: only an empty NextPageToken marks
-// the last page.
+// active experiments, the newest first. A page can be empty although more pages follow: only an empty NextPageToken
+// marks the last page.
 //
 // Errors: [ErrInvalidArgument] for a filter, an order, a page token or a page size that the server refuses.
 //
@@ -35,12 +35,12 @@ func (c *Client) SearchExperiments(ctx context.Context, opts ...SearchExperiment
 	}, experimentList)
 }
 
-// SearchRuns returns one page of the runs in the given experiments that match the options. By default it returns the first
-// 1000 active runs, the latest started first. Without experiment IDs it finds nothing. A page can be empty although more
-// pages follow: only an empty NextPageToken marks the last page.
+// SearchRuns returns one page of the runs in the given experiments that match the options. By default it returns the
+// first 1000 active runs, the latest started first. Without experiment IDs it finds nothing. A page can be empty
+// although more pages follow: only an empty NextPageToken marks the last page.
 //
-// The server runs the search again for each page. Runs created between two requests can therefore move others to the next
-// page, where they are found a second time. Sorting by "attributes.start_time ASC" avoids that.
+// The server runs the search again for each page. Runs created between two requests can therefore move others to the
+// next page, where they are found a second time. Sorting by "attributes.start_time ASC" avoids that.
 //
 // Errors: [ErrInvalidArgument] for a filter, an order, a page token or a page size that the server refuses. A missing
 // experiment is not an error.
@@ -71,9 +71,9 @@ func (c *Client) SearchRuns(ctx context.Context, experimentIDs []string, opts ..
 	}, runList)
 }
 
-// AllExperiments returns an iterator over all experiments that match the options. It calls [Client.SearchExperiments] for
-// each page; [WithExperimentsMaxResults] sets the page size, not the total. On an error the iterator yields the error
-// once, with a zero Experiment, and stops.
+// AllExperiments returns an iterator over all experiments that match the options. It calls [Client.SearchExperiments]
+// for each page; [WithExperimentsMaxResults] sets the page size, not the total. On an error the iterator yields the
+// error once, with a zero Experiment, and stops.
 //
 // POST /api/2.0/mlflow/experiments/search
 func (c *Client) AllExperiments(ctx context.Context, opts ...SearchExperimentsOption) iter.Seq2[Experiment, error] {

@@ -120,8 +120,8 @@ func trackTraining(ctx context.Context, client *tracking.Client, experimentID st
 	return nil
 }
 
-// startRun creates a run and returns its ID. If the program is interrupted meanwhile, the call still goes on: the server
-// would create the run in any case, and without its ID nobody could end it.
+// startRun creates a run and returns its ID. If the program is interrupted meanwhile, the call still goes on: the
+// server would create the run in any case, and without its ID nobody could end it.
 func startRun(ctx context.Context, client *tracking.Client, experimentID string, rate float64) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", err
