@@ -107,7 +107,7 @@ func (k *idempotencyKey) get(op string) (string, error) {
 //     experiment for active runs with the key. If it finds one, it returns that run and does not retry.
 //   - After a retry that succeeded, it waits and searches once more, because the lost request may have run late.
 //   - If a search finds several runs with the key, the one with the smallest ID stays, and CreateRun deletes the others.
-//     It never deletes a run that does not have the key.
+//     The search finds only runs with the key, so no other run is touched.
 //
 // More than one run can be left if a lost request runs after the last search, or if the search reads from a database
 // replica that lags behind. If the last search fails, CreateRun returns the run that it created and logs a warning.
