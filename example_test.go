@@ -26,7 +26,7 @@ import (
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// The examples are the code of the README, which TestReadmeCode holds to them.
+// The README contains the code of these examples. TestReadmeCode compares the two.
 
 func Example() {
 	ctx := context.Background()
@@ -90,8 +90,8 @@ func Example_errors() {
 	}
 }
 
-// TestReadmeCode checks that the code in the README is formatted, and compiles: that each block is part of an example,
-// and that a program is also complete.
+// TestReadmeCode checks that the code in the README is formatted and compiles: each block must be part of an example,
+// and a program must be complete.
 func TestReadmeCode(t *testing.T) {
 	t.Parallel()
 	source, readme := readFile(t, "example_test.go"), readFile(t, "README.md")
@@ -102,7 +102,7 @@ func TestReadmeCode(t *testing.T) {
 		}
 	}
 	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readme, -1)
-	require.Len(t, blocks, len(examples), "one block for each example")
+	require.Len(t, blocks, len(examples), "the README must have one block for each example")
 	for i, block := range blocks {
 		code := block[1]
 		formatted, err := format.Source([]byte(code))
@@ -162,7 +162,7 @@ func functions(t *testing.T, source string) []*ast.FuncDecl {
 	return all
 }
 
-// body returns the lines of a function's body, without their outermost tab.
+// body returns the lines of a function's body, indented by one tab less.
 func body(source string, f *ast.FuncDecl) string {
 	between := source[f.Body.Lbrace : f.Body.Rbrace-1] // positions count from 1
 	return strings.ReplaceAll(between, "\n\t", "\n")[len("\n"):]

@@ -72,7 +72,7 @@ type CreateRunRequest struct {
 
 // CreateRunResponse defines model for CreateRunResponse.
 type CreateRunResponse struct {
-	// Run A run. Besides what is listed, answers can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
+	// Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
 	// `outputs` (models), which belong to operations outside this document.
 	Run *Run `json:"run,omitempty"`
 }
@@ -126,15 +126,15 @@ type Experiment struct {
 	// ArtifactLocation The URI under which the artifacts of its runs are stored.
 	ArtifactLocation string `json:"artifact_location,omitempty"`
 
-	// CreationTime Milliseconds since 1970-01-01 UTC. MLflow answers with a number; servers that follow protobuf's JSON mapping
-	// answer with a string. Requests may hold either.
+	// CreationTime Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
+	// a string. Requests may hold either.
 	CreationTime *Timestamp `json:"creation_time,omitempty"`
 
 	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
 	ExperimentID ExperimentID `json:"experiment_id"`
 
-	// LastUpdateTime Milliseconds since 1970-01-01 UTC. MLflow answers with a number; servers that follow protobuf's JSON mapping
-	// answer with a string. Requests may hold either.
+	// LastUpdateTime Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
+	// a string. Requests may hold either.
 	LastUpdateTime *Timestamp `json:"last_update_time,omitempty"`
 
 	// LifecycleStage Whether an experiment or run is active or marked as deleted.
@@ -171,7 +171,7 @@ type GetExperimentResponse struct {
 
 // GetRunResponse defines model for GetRunResponse.
 type GetRunResponse struct {
-	// Run A run. Besides what is listed, answers can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
+	// Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
 	// `outputs` (models), which belong to operations outside this document.
 	Run *Run `json:"run,omitempty"`
 }
@@ -209,8 +209,9 @@ type LogMetricRequest struct {
 	// Timestamp Not negative.
 	Timestamp Timestamp `json:"timestamp"`
 
-	// Value A 64-bit float: a number, or one of three strings. Any other spelling (a bare `NaN`, `"nan"`) is answered with
-	// 200 and stored as 0. SQL stores keep infinities as the largest finite numbers; SQLite forgets the sign of -0.0.
+	// Value A 64-bit float: a number, or one of three strings. For any other spelling (a bare `NaN`, `"nan"`) the
+	// response is 200, and 0 is stored. SQL stores keep infinities as the largest finite numbers; SQLite forgets the
+	// sign of -0.0.
 	Value MetricValue `json:"value"`
 }
 
@@ -227,21 +228,23 @@ type LogParamRequest struct {
 type Metric struct {
 	Key string `json:"key"`
 
-	// Step The step of a metric, any 64-bit integer. MLflow answers with a number; servers that follow protobuf's JSON
-	// mapping answer with a string. Requests may hold either.
+	// Step The step of a metric, any 64-bit integer. MLflow sends a number; servers that follow protobuf's JSON mapping send a
+	// string. Requests may hold either.
 	Step Step `json:"step"`
 
-	// Timestamp Milliseconds since 1970-01-01 UTC. MLflow answers with a number; servers that follow protobuf's JSON mapping
-	// answer with a string. Requests may hold either.
+	// Timestamp Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
+	// a string. Requests may hold either.
 	Timestamp Timestamp `json:"timestamp"`
 
-	// Value A 64-bit float: a number, or one of three strings. Any other spelling (a bare `NaN`, `"nan"`) is answered with
-	// 200 and stored as 0. SQL stores keep infinities as the largest finite numbers; SQLite forgets the sign of -0.0.
+	// Value A 64-bit float: a number, or one of three strings. For any other spelling (a bare `NaN`, `"nan"`) the
+	// response is 200, and 0 is stored. SQL stores keep infinities as the largest finite numbers; SQLite forgets the
+	// sign of -0.0.
 	Value MetricValue `json:"value"`
 }
 
-// MetricValue A 64-bit float: a number, or one of three strings. Any other spelling (a bare `NaN`, `"nan"`) is answered with
-// 200 and stored as 0. SQL stores keep infinities as the largest finite numbers; SQLite forgets the sign of -0.0.
+// MetricValue A 64-bit float: a number, or one of three strings. For any other spelling (a bare `NaN`, `"nan"`) the
+// response is 200, and 0 is stored. SQL stores keep infinities as the largest finite numbers; SQLite forgets the
+// sign of -0.0.
 type MetricValue = wire.Float64
 
 // Param A param of a run.
@@ -250,7 +253,7 @@ type Param struct {
 	Value string `json:"value"`
 }
 
-// Run A run. Besides what is listed, answers can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
+// Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
 // `outputs` (models), which belong to operations outside this document.
 type Run struct {
 	// Data What was logged to a run.
@@ -292,18 +295,18 @@ type RunInfo struct {
 	// RunUUID The old name of `run_id`; the values are the same.
 	RunUUID RunID `json:"run_uuid"`
 
-	// StartTime Milliseconds since 1970-01-01 UTC. MLflow answers with a number; servers that follow protobuf's JSON mapping
-	// answer with a string. Requests may hold either.
+	// StartTime Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
+	// a string. Requests may hold either.
 	StartTime *Timestamp `json:"start_time,omitempty"`
 
-	// Status The status of a run. Requests must spell it exactly so; answers of later releases may hold values not listed.
+	// Status The status of a run. Requests must spell it exactly so. Responses of later releases may hold other values.
 	Status RunStatus `json:"status,omitempty"`
 
 	// UserID As given when the run was created; often `""`.
 	UserID string `json:"user_id,omitempty"`
 }
 
-// RunStatus The status of a run. Requests must spell it exactly so; answers of later releases may hold values not listed.
+// RunStatus The status of a run. Requests must spell it exactly so. Responses of later releases may hold other values.
 type RunStatus string
 
 // RunTag A tag of a run.
@@ -317,7 +320,7 @@ type SearchExperimentsRequest struct {
 	// Filter Conditions joined by `AND`, on `name`, `creation_time`, `last_update_time` and `tags.<key>`.
 	Filter string `json:"filter,omitempty"`
 
-	// MaxResults The size of a page. There is no default; without it the answer is 400.
+	// MaxResults The size of a page. There is no default; without it the response is 400.
 	MaxResults int `json:"max_results"`
 
 	// OrderBy Columns with an optional `ASC` or `DESC`.
@@ -384,12 +387,12 @@ type SetTagRequest struct {
 	Value string `json:"value"`
 }
 
-// Step The step of a metric, any 64-bit integer. MLflow answers with a number; servers that follow protobuf's JSON
-// mapping answer with a string. Requests may hold either.
+// Step The step of a metric, any 64-bit integer. MLflow sends a number; servers that follow protobuf's JSON mapping send a
+// string. Requests may hold either.
 type Step = wire.Int64
 
-// Timestamp Milliseconds since 1970-01-01 UTC. MLflow answers with a number; servers that follow protobuf's JSON mapping
-// answer with a string. Requests may hold either.
+// Timestamp Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
+// a string. Requests may hold either.
 type Timestamp = wire.Int64
 
 // UpdateExperimentRequest defines model for UpdateExperimentRequest.
@@ -401,7 +404,7 @@ type UpdateExperimentRequest struct {
 
 // UpdateRunRequest defines model for UpdateRunRequest.
 type UpdateRunRequest struct {
-	// EndTime Setting it to 0 is as good as removing it; answers leave it out then.
+	// EndTime Setting it to 0 removes it, and responses then leave it out.
 	EndTime *Timestamp `json:"end_time,omitempty"`
 
 	// RunID A run's ID, chosen by the server.
@@ -410,7 +413,7 @@ type UpdateRunRequest struct {
 	// RunName The empty name is ignored.
 	RunName string `json:"run_name,omitempty"`
 
-	// Status The status of a run. Requests must spell it exactly so; answers of later releases may hold values not listed.
+	// Status The status of a run. Requests must spell it exactly so. Responses of later releases may hold other values.
 	Status RunStatus `json:"status,omitempty"`
 }
 
@@ -580,9 +583,9 @@ type ClientInterface interface {
 
 	// CreateExperimentWithBody Create an experiment
 	//
-	// The name must be free among active and deleted experiments alike. A taken name is 400 `RESOURCE_ALREADY_EXISTS`;
-	// before 3.4, with `artifact_location` given, it can be 400 `BAD_REQUEST`. The same tag key twice is answered with
-	// 400 `RESOURCE_ALREADY_EXISTS` as well, although nothing exists then.
+	// The name must not be taken by an active or a deleted experiment. A taken name is 400 `RESOURCE_ALREADY_EXISTS`;
+	// before 3.4, if `artifact_location` is given, it can be 400 `BAD_REQUEST`. If a tag key occurs twice, the response
+	// is 400 `RESOURCE_ALREADY_EXISTS` as well, although no such experiment exists.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -591,9 +594,9 @@ type ClientInterface interface {
 
 	// CreateExperiment Create an experiment
 	//
-	// The name must be free among active and deleted experiments alike. A taken name is 400 `RESOURCE_ALREADY_EXISTS`;
-	// before 3.4, with `artifact_location` given, it can be 400 `BAD_REQUEST`. The same tag key twice is answered with
-	// 400 `RESOURCE_ALREADY_EXISTS` as well, although nothing exists then.
+	// The name must not be taken by an active or a deleted experiment. A taken name is 400 `RESOURCE_ALREADY_EXISTS`;
+	// before 3.4, if `artifact_location` is given, it can be 400 `BAD_REQUEST`. If a tag key occurs twice, the response
+	// is 400 `RESOURCE_ALREADY_EXISTS` as well, although no such experiment exists.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -637,8 +640,8 @@ type ClientInterface interface {
 
 	// SearchExperimentsWithBody Search experiments
 	//
-	// Newest first unless `order_by` says otherwise. The same path answers GET with query parameters; nothing can be
-	// asked there that cannot be asked here.
+	// Newest first unless `order_by` says otherwise. The same path accepts GET with query parameters, which offers
+	// nothing more.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -647,8 +650,8 @@ type ClientInterface interface {
 
 	// SearchExperiments Search experiments
 	//
-	// Newest first unless `order_by` says otherwise. The same path answers GET with query parameters; nothing can be
-	// asked there that cannot be asked here.
+	// Newest first unless `order_by` says otherwise. The same path accepts GET with query parameters, which offers
+	// nothing more.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -698,7 +701,7 @@ type ClientInterface interface {
 	// CreateRunWithBody Create a run
 	//
 	// Starts a run, with status `RUNNING`. There is no idempotency key: the same request twice makes two runs. The tag
-	// `mlflow.runName` and `run_name` set the same thing; where both are given and differ, the answer is 400
+	// `mlflow.runName` and `run_name` set the same thing; if both are given and differ, the response is 400
 	// `INVALID_PARAMETER_VALUE`.
 	//
 	// Takes any type of body and a specified content type.
@@ -709,7 +712,7 @@ type ClientInterface interface {
 	// CreateRun Create a run
 	//
 	// Starts a run, with status `RUNNING`. There is no idempotency key: the same request twice makes two runs. The tag
-	// `mlflow.runName` and `run_name` set the same thing; where both are given and differ, the answer is 400
+	// `mlflow.runName` and `run_name` set the same thing; if both are given and differ, the response is 400
 	// `INVALID_PARAMETER_VALUE`.
 	//
 	// Takes a body of the `application/json` content type.
@@ -763,10 +766,10 @@ type ClientInterface interface {
 
 	// LogBatchWithBody Log metrics, params and tags together
 	//
-	// At most 1000 metrics, 100 params, 100 tags and 1000 of all together; Databricks also bounds the body at 1 MB. The
+	// At most 1000 metrics, 100 params, 100 tags and 1000 items in all; Databricks also limits the body to 1 MB. The
 	// limits, the names and the uniqueness of param keys are checked before anything is stored. After that params,
-	// metrics and tags are stored one kind after the other, so a failure can leave a part behind. Of a tag key given
-	// twice the last value counts. A list that is `null` is answered with 500 and an HTML page.
+	// metrics and tags are stored one kind after the other, so a failure can leave a part behind. If a tag
+	// key occurs twice, the last value counts. The response to a list that is `null` is 500 with an HTML page.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -775,10 +778,10 @@ type ClientInterface interface {
 
 	// LogBatch Log metrics, params and tags together
 	//
-	// At most 1000 metrics, 100 params, 100 tags and 1000 of all together; Databricks also bounds the body at 1 MB. The
+	// At most 1000 metrics, 100 params, 100 tags and 1000 items in all; Databricks also limits the body to 1 MB. The
 	// limits, the names and the uniqueness of param keys are checked before anything is stored. After that params,
-	// metrics and tags are stored one kind after the other, so a failure can leave a part behind. Of a tag key given
-	// twice the last value counts. A list that is `null` is answered with 500 and an HTML page.
+	// metrics and tags are stored one kind after the other, so a failure can leave a part behind. If a tag
+	// key occurs twice, the last value counts. The response to a list that is `null` is 500 with an HTML page.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -787,8 +790,8 @@ type ClientInterface interface {
 
 	// LogMetricWithBody Log one point of a metric
 	//
-	// A point that is already there (same key, timestamp, step and value) is stored once and answered with 200, with
-	// two exceptions: a repeated NaN is 400 `BAD_REQUEST` up to 3.15, and a file store appends every repeat.
+	// If the same point (key, timestamp, step and value) is logged again, the response is 200 and the point is stored
+	// once, with two exceptions: for a NaN it is 400 `BAD_REQUEST` up to 3.15, and a file store keeps both points.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -797,8 +800,8 @@ type ClientInterface interface {
 
 	// LogMetric Log one point of a metric
 	//
-	// A point that is already there (same key, timestamp, step and value) is stored once and answered with 200, with
-	// two exceptions: a repeated NaN is 400 `BAD_REQUEST` up to 3.15, and a file store appends every repeat.
+	// If the same point (key, timestamp, step and value) is logged again, the response is 200 and the point is stored
+	// once, with two exceptions: for a NaN it is 400 `BAD_REQUEST` up to 3.15, and a file store keeps both points.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -867,8 +870,8 @@ type ClientInterface interface {
 
 	// UpdateRunWithBody Change a run's status, end time or name
 	//
-	// What is absent is left alone. A status that the server does not know is ignored with 200, so compare the one in
-	// the answer. Deleted runs cannot be changed.
+	// Absent properties are not changed. The server responds with 200 to a status that it does not know, and ignores it:
+	// compare the status in the response. Deleted runs cannot be changed.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -877,8 +880,8 @@ type ClientInterface interface {
 
 	// UpdateRun Change a run's status, end time or name
 	//
-	// What is absent is left alone. A status that the server does not know is ignored with 200, so compare the one in
-	// the answer. Deleted runs cannot be changed.
+	// Absent properties are not changed. The server responds with 200 to a status that it does not know, and ignores it:
+	// compare the status in the response. Deleted runs cannot be changed.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -888,9 +891,9 @@ type ClientInterface interface {
 
 // CreateExperimentWithBody Create an experiment
 //
-// The name must be free among active and deleted experiments alike. A taken name is 400 `RESOURCE_ALREADY_EXISTS`;
-// before 3.4, with `artifact_location` given, it can be 400 `BAD_REQUEST`. The same tag key twice is answered with
-// 400 `RESOURCE_ALREADY_EXISTS` as well, although nothing exists then.
+// The name must not be taken by an active or a deleted experiment. A taken name is 400 `RESOURCE_ALREADY_EXISTS`;
+// before 3.4, if `artifact_location` is given, it can be 400 `BAD_REQUEST`. If a tag key occurs twice, the response
+// is 400 `RESOURCE_ALREADY_EXISTS` as well, although no such experiment exists.
 //
 // Takes any type of body and a specified content type.
 //
@@ -909,9 +912,9 @@ func (c *Client) CreateExperimentWithBody(ctx context.Context, contentType strin
 
 // CreateExperiment Create an experiment
 //
-// The name must be free among active and deleted experiments alike. A taken name is 400 `RESOURCE_ALREADY_EXISTS`;
-// before 3.4, with `artifact_location` given, it can be 400 `BAD_REQUEST`. The same tag key twice is answered with
-// 400 `RESOURCE_ALREADY_EXISTS` as well, although nothing exists then.
+// The name must not be taken by an active or a deleted experiment. A taken name is 400 `RESOURCE_ALREADY_EXISTS`;
+// before 3.4, if `artifact_location` is given, it can be 400 `BAD_REQUEST`. If a tag key occurs twice, the response
+// is 400 `RESOURCE_ALREADY_EXISTS` as well, although no such experiment exists.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1005,8 +1008,8 @@ func (c *Client) GetExperimentByName(ctx context.Context, params *GetExperimentB
 
 // SearchExperimentsWithBody Search experiments
 //
-// Newest first unless `order_by` says otherwise. The same path answers GET with query parameters; nothing can be
-// asked there that cannot be asked here.
+// Newest first unless `order_by` says otherwise. The same path accepts GET with query parameters, which offers
+// nothing more.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1025,8 +1028,8 @@ func (c *Client) SearchExperimentsWithBody(ctx context.Context, contentType stri
 
 // SearchExperiments Search experiments
 //
-// Newest first unless `order_by` says otherwise. The same path answers GET with query parameters; nothing can be
-// asked there that cannot be asked here.
+// Newest first unless `order_by` says otherwise. The same path accepts GET with query parameters, which offers
+// nothing more.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1126,7 +1129,7 @@ func (c *Client) UpdateExperiment(ctx context.Context, body UpdateExperimentJSON
 // CreateRunWithBody Create a run
 //
 // Starts a run, with status `RUNNING`. There is no idempotency key: the same request twice makes two runs. The tag
-// `mlflow.runName` and `run_name` set the same thing; where both are given and differ, the answer is 400
+// `mlflow.runName` and `run_name` set the same thing; if both are given and differ, the response is 400
 // `INVALID_PARAMETER_VALUE`.
 //
 // Takes any type of body and a specified content type.
@@ -1147,7 +1150,7 @@ func (c *Client) CreateRunWithBody(ctx context.Context, contentType string, body
 // CreateRun Create a run
 //
 // Starts a run, with status `RUNNING`. There is no idempotency key: the same request twice makes two runs. The tag
-// `mlflow.runName` and `run_name` set the same thing; where both are given and differ, the answer is 400
+// `mlflow.runName` and `run_name` set the same thing; if both are given and differ, the response is 400
 // `INVALID_PARAMETER_VALUE`.
 //
 // Takes a body of the `application/json` content type.
@@ -1261,10 +1264,10 @@ func (c *Client) GetRun(ctx context.Context, params *GetRunParams, reqEditors ..
 
 // LogBatchWithBody Log metrics, params and tags together
 //
-// At most 1000 metrics, 100 params, 100 tags and 1000 of all together; Databricks also bounds the body at 1 MB. The
+// At most 1000 metrics, 100 params, 100 tags and 1000 items in all; Databricks also limits the body to 1 MB. The
 // limits, the names and the uniqueness of param keys are checked before anything is stored. After that params,
-// metrics and tags are stored one kind after the other, so a failure can leave a part behind. Of a tag key given
-// twice the last value counts. A list that is `null` is answered with 500 and an HTML page.
+// metrics and tags are stored one kind after the other, so a failure can leave a part behind. If a tag
+// key occurs twice, the last value counts. The response to a list that is `null` is 500 with an HTML page.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1283,10 +1286,10 @@ func (c *Client) LogBatchWithBody(ctx context.Context, contentType string, body 
 
 // LogBatch Log metrics, params and tags together
 //
-// At most 1000 metrics, 100 params, 100 tags and 1000 of all together; Databricks also bounds the body at 1 MB. The
+// At most 1000 metrics, 100 params, 100 tags and 1000 items in all; Databricks also limits the body to 1 MB. The
 // limits, the names and the uniqueness of param keys are checked before anything is stored. After that params,
-// metrics and tags are stored one kind after the other, so a failure can leave a part behind. Of a tag key given
-// twice the last value counts. A list that is `null` is answered with 500 and an HTML page.
+// metrics and tags are stored one kind after the other, so a failure can leave a part behind. If a tag
+// key occurs twice, the last value counts. The response to a list that is `null` is 500 with an HTML page.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1305,8 +1308,8 @@ func (c *Client) LogBatch(ctx context.Context, body LogBatchJSONRequestBody, req
 
 // LogMetricWithBody Log one point of a metric
 //
-// A point that is already there (same key, timestamp, step and value) is stored once and answered with 200, with
-// two exceptions: a repeated NaN is 400 `BAD_REQUEST` up to 3.15, and a file store appends every repeat.
+// If the same point (key, timestamp, step and value) is logged again, the response is 200 and the point is stored
+// once, with two exceptions: for a NaN it is 400 `BAD_REQUEST` up to 3.15, and a file store keeps both points.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1325,8 +1328,8 @@ func (c *Client) LogMetricWithBody(ctx context.Context, contentType string, body
 
 // LogMetric Log one point of a metric
 //
-// A point that is already there (same key, timestamp, step and value) is stored once and answered with 200, with
-// two exceptions: a repeated NaN is 400 `BAD_REQUEST` up to 3.15, and a file store appends every repeat.
+// If the same point (key, timestamp, step and value) is logged again, the response is 200 and the point is stored
+// once, with two exceptions: for a NaN it is 400 `BAD_REQUEST` up to 3.15, and a file store keeps both points.
 //
 // Takes a body of the `application/json` content type.
 //
@@ -1465,8 +1468,8 @@ func (c *Client) SetTag(ctx context.Context, body SetTagJSONRequestBody, reqEdit
 
 // UpdateRunWithBody Change a run's status, end time or name
 //
-// What is absent is left alone. A status that the server does not know is ignored with 200, so compare the one in
-// the answer. Deleted runs cannot be changed.
+// Absent properties are not changed. The server responds with 200 to a status that it does not know, and ignores it:
+// compare the status in the response. Deleted runs cannot be changed.
 //
 // Takes any type of body and a specified content type.
 //
@@ -1485,8 +1488,8 @@ func (c *Client) UpdateRunWithBody(ctx context.Context, contentType string, body
 
 // UpdateRun Change a run's status, end time or name
 //
-// What is absent is left alone. A status that the server does not know is ignored with 200, so compare the one in
-// the answer. Deleted runs cannot be changed.
+// Absent properties are not changed. The server responds with 200 to a status that it does not know, and ignores it:
+// compare the status in the response. Deleted runs cannot be changed.
 //
 // Takes a body of the `application/json` content type.
 //

@@ -1,63 +1,72 @@
-// Package tracking is the client for MLflow's experiments and runs.
+// Package tracking is a client for MLflow's experiments and runs.
 //
-// An experiment groups runs. A run holds params, which never change; metrics, each with a history of values; and tags.
-// A [Client] comes from the Tracking method of mlflow.Client. It holds no state: every call names the experiment or
-// the run that it is about.
+// An experiment groups runs. A run holds params, whose values never change; metrics, each with a history of values; and
+// tags. A [Client] comes from the Tracking method of mlflow.Client. It keeps no state between calls: there is no active
+// run, and every call names its experiment or run.
 //
-// # Truth
+// # Success
 //
-// A call that returns without an error has been answered by the server with what it promises. An answer of 200 that is
-// a login page, empty, cut off or without the promised object is an error, and so is a status that the server did not
-// take over. What is sent is what was meant: zero values, empty strings, NaN and infinities arrive as such. Arguments
-// that servers silently take for something else are refused before anything is sent: empty IDs, keys and names, an
-// unknown [RunStatus] or [ViewType], and text that is not valid UTF-8. Everything else is for the server to judge.
+// A nil error means that the response held what the call promises. A response with status 200 that is a login page,
+// empty, cut off or without the promised object is an error. So is a run status that the server ignored.
+//
+// Zero values, empty strings, NaN and infinities are sent as such. The package refuses arguments that servers would
+// silently take for something else, and sends nothing: empty IDs, keys and names, an unknown [RunStatus] or [ViewType],
+// and text that is not valid UTF-8. The server judges everything else.
 //
 // # Values
 //
-// Times have millisecond resolution, and come back in UTC. A zero [time.Time] means "not set": as an argument it stands
-// for now, in an answer for a time that the server does not know.
+// Times have millisecond resolution and are returned in UTC. A zero [time.Time] means "not set": as an argument it
+// stands for the current time, and in a result for a time that the server does not know.
 //
-// A [Metric] can be any float64. SQL-backed servers store an infinity as ±[math.MaxFloat64], and SQLite stores -0 as 0;
-// NaN comes back as NaN. Before MLflow 3.17 a NaN is searched for, and sorted, as if it were 0.
+// A [Metric] can have any float64 value. Servers with an SQL store keep an infinity as plus or minus [math.MaxFloat64],
+// and SQLite stores -0 as 0. NaN is returned as NaN. Before MLflow 3.17 filters compare NaN as if it were 0.
 //
 // # Paging
 //
-// A search returns one page, of 1000 results unless told otherwise, and a token for the next one. Only an empty token
-// is the end: pages can be empty before.
+// A search returns one page, of at most 1000 results by default, and a token for the next page. Only an empty token
+// marks the last page: other pages can be empty too. [Client.AllExperiments] and [Client.AllRuns] fetch one page after
+// the other.
 //
-// [Client.AllExperiments] and [Client.AllRuns] fetch the pages as they go.
+// # Retries
 //
-// # Repeats
+// Requests are retried within the limits of mlflow.WithRetry, where that is safe. If a request cannot have run (no
+// connection was made, or the status is 429), it is always retried. If it may have run (a timeout, a lost connection, a
+// 500 in HTML, or 502, 503 or 504), a retry depends on the method:
 //
-// A request is sent again, within the policy of mlflow.WithRetry, where that is safe. If it surely did not run, because
-// no connection came about or the server answered 429, that is always so. If it may have run, because of a time limit, a
-// lost connection, a 500 in HTML, a 502, 503 or 504, it depends on the method:
+//   - GetExperiment, GetExperimentByName, GetRun, SearchExperiments, SearchRuns are retried: they change nothing.
+//   - LogMetric, LogBatch are retried: servers with an SQL store keep the same point once. Before MLflow 3.16 they
+//     refuse a NaN that is stored already, which counts as success on a retry. File stores keep a retried point twice.
+//   - LogParam, SetTag, SetExperimentTag, UpdateRun, UpdateExperiment, DeleteRun are retried: doing the same twice has
+//     the same effect as doing it once.
+//   - DeleteTag, DeleteExperiment are retried: on a retry, 404 counts as success.
+//   - CreateExperiment is not retried: the retry would find the name taken.
+//   - CreateRun is not retried unless [WithIdempotencyKey] is given: the retry would create a second run.
 //
-//   - Gets and searches are repeated.
-//   - UpdateExperiment, SetExperimentTag, UpdateRun, DeleteRun, LogParam and SetTag are repeated: doing it twice is the
-//     same as doing it once.
-//   - LogMetric and LogBatch are repeated: servers with an SQL store keep a point once. Before MLflow 3.16 they refuse a
-//     NaN that is there already, which then counts as success. File stores keep a repeated point twice.
-//   - DeleteTag and DeleteExperiment are repeated, and finding nothing left to delete then counts as success.
-//   - CreateExperiment is not repeated, nor is CreateRun unless [WithIdempotencyKey] is given.
+// All methods except CreateExperiment and CreateRun are also retried, at most twice, after [ErrorCodeBadRequest], which
+// can mean an overloaded database or a lost race. A 500 with an MLflow error code is not retried. Times are set once,
+// before the first attempt, so that every attempt sends the same bytes.
 //
-// What may be repeated is also repeated, twice at most, after [ErrorCodeBadRequest], by which MLflow reports an
-// overloaded database and lost races. A 500 with an error code of MLflow's is final. Times are stamped before the first
-// attempt, and repeats send the same bytes.
-//
-// A call that fails after a request which may have run says so by its error being [ErrUnavailable], or having status
-// 500: what it meant to do may be done or not.
+// If the error is [ErrUnavailable] or [ErrUnexpectedResponse], or has status 500, or if the context ended, the
+// operation may or may not have taken effect.
 //
 // # Errors
 //
-// Every failure is an [*Error], with the HTTP status, and MLflow's own error code and message, word for word. Use
-// [errors.Is] with the sentinels of this package to tell what it means, and [errors.As] for the details:
+// Every failure is an [*Error] or wraps one. It has the HTTP status, and MLflow's error code and message as the server
+// sent them. Use [errors.Is] with the sentinel errors of this package to tell failures apart, and [errors.As] for the
+// details:
 //
 //	_, err := client.GetRun(ctx, runID)
 //	if errors.Is(err, tracking.ErrNotFound) {
 //		...
 //	}
 //
-// The text of an error is one line and bounded, and holds no credentials, nor any header that was configured: where the
-// server quotes one, it says "[redacted]".
+// The text of an error is a single line of limited length. It contains no credentials and no configured headers: where
+// the server quotes one, the text says "[redacted]".
+//
+// # Testing
+//
+// [NewClient] takes a [Doer], so a test can respond to requests itself, or send them to a server of package httptest.
+// An [*Error] made by hand matches the same sentinels as one from a server:
+//
+//	&tracking.Error{StatusCode: 404, Code: tracking.ErrorCodeResourceDoesNotExist} // is ErrNotFound
 package tracking

@@ -1,7 +1,7 @@
 package tracking
 
-// A RunStatus says how far a run has come. A status that this package doesn't know passes through unchanged when a
-// server sends it, and is refused when a caller does: servers answer 200 to an unknown status and ignore it.
+// A RunStatus is the state of a run. If a server returns a status that this package doesn't know, it is passed on
+// unchanged. [Client.UpdateRun] refuses an unknown status, because servers respond with 200 and ignore it.
 type RunStatus string
 
 // The statuses of a run.
@@ -24,7 +24,7 @@ func (s RunStatus) known() bool {
 // A ViewType says whether a search finds active experiments or runs, deleted ones, or both.
 type ViewType string
 
-// The view types. Servers take [ViewTypeActiveOnly] when none is given.
+// The view types. The servers' default is [ViewTypeActiveOnly].
 const (
 	ViewTypeActiveOnly  ViewType = "ACTIVE_ONLY"
 	ViewTypeDeletedOnly ViewType = "DELETED_ONLY"
@@ -39,8 +39,8 @@ func (v ViewType) known() bool {
 	return false
 }
 
-// A LifecycleStage tells whether an experiment or a run is deleted. MLflow keeps deleted ones until they are
-// garbage-collected on the server.
+// A LifecycleStage says whether an experiment or a run is deleted. Deleted ones stay on the server until its operator
+// removes them with "mlflow gc".
 type LifecycleStage string
 
 // The lifecycle stages.

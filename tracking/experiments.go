@@ -9,11 +9,11 @@ import (
 	"github.com/mlflow-go/mlflow/gen"
 )
 
-// CreateExperiment creates an experiment and returns its ID. A name can be used once: also a deleted experiment keeps
-// its own. Names hold up to 500 characters, on PostgreSQL 256.
+// CreateExperiment creates an experiment and returns its ID. Names are unique, and deleted experiments keep theirs. A
+// name can have up to 500 characters, on PostgreSQL up to 256.
 //
-// Errors: [ErrAlreadyExists] for a name in use; servers before MLflow 3.4 report [ErrorCodeBadRequest] instead when
-// an artifact location is given. [ErrInvalidArgument] for an empty name.
+// Errors: [ErrAlreadyExists] if the name is taken, but before MLflow 3.4 [ErrorCodeBadRequest] if an artifact location
+// is given; [ErrInvalidArgument] for an empty name.
 //
 // POST /api/2.0/mlflow/experiments/create
 func (c *Client) CreateExperiment(ctx context.Context, name string, opts ...CreateExperimentOption) (string, error) {
@@ -31,10 +31,10 @@ func (c *Client) CreateExperiment(ctx context.Context, name string, opts ...Crea
 	}, toExperimentID)
 }
 
-// GetExperiment returns the experiment with the given ID, also if it is deleted.
+// GetExperiment returns the experiment with the given ID, even if it is deleted.
 //
-// Errors: [ErrNotFound]. For an ID that is no number, MLflow 3.9 and later report [ErrInvalidArgument], and 3.2 to 3.8
-// an [ErrorCodeInternalError].
+// Errors: [ErrNotFound]. For an ID that is not a number, MLflow 3.9 and later report [ErrInvalidArgument], and MLflow
+// 3.2 to 3.8 report [ErrorCodeInternalError].
 //
 // GET /api/2.0/mlflow/experiments/get
 func (c *Client) GetExperiment(ctx context.Context, experimentID string) (*Experiment, error) {
@@ -51,7 +51,7 @@ func (c *Client) GetExperiment(ctx context.Context, experimentID string) (*Exper
 	})
 }
 
-// GetExperimentByName returns the experiment with the given name, also if it is deleted.
+// GetExperimentByName returns the experiment with the given name, even if it is deleted.
 //
 // Errors: [ErrNotFound].
 //
@@ -70,9 +70,9 @@ func (c *Client) GetExperimentByName(ctx context.Context, name string) (*Experim
 	})
 }
 
-// UpdateExperiment renames an experiment, the only change that MLflow allows.
+// UpdateExperiment renames an experiment. MLflow allows no other change.
 //
-// Errors: [ErrNotFound]; [ErrInvalidArgument] if the experiment is deleted. A name in use is reported as
+// Errors: [ErrNotFound]; [ErrInvalidArgument] if the experiment is deleted. If the name is taken, the server reports
 // [ErrorCodeBadRequest], which matches no sentinel.
 //
 // POST /api/2.0/mlflow/experiments/update
@@ -83,10 +83,10 @@ func (c *Client) UpdateExperiment(ctx context.Context, experimentID, newName str
 	return do(ctx, c, updateExperiment, gen.UpdateExperimentRequest{ExperimentID: experimentID, NewName: newName})
 }
 
-// DeleteExperiment marks an experiment, and the runs in it, as deleted. They can still be read and found, and the name
-// stays in use.
+// DeleteExperiment marks an experiment and the runs in it as deleted. They can still be read and found, and the name
+// stays taken.
 //
-// Errors: [ErrNotFound], also for an experiment that is deleted already.
+// Errors: [ErrNotFound], even if the experiment exists but is deleted already.
 //
 // POST /api/2.0/mlflow/experiments/delete
 func (c *Client) DeleteExperiment(ctx context.Context, experimentID string) error {
@@ -100,8 +100,8 @@ func (c *Client) DeleteExperiment(ctx context.Context, experimentID string) erro
 	return err
 }
 
-// SetExperimentTag sets a tag of an experiment, over any earlier value. Servers refuse a value of more than 5,000
-// characters, and since MLflow 3.16 of more than 20,000.
+// SetExperimentTag sets a tag of an experiment and replaces any earlier value. Servers refuse values of more than
+// 20,000 characters; before MLflow 3.16 the limit was 5,000.
 //
 // Errors: [ErrNotFound]; [ErrInvalidArgument] for a deleted experiment, and for a key or value that is too long.
 //

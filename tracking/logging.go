@@ -10,12 +10,12 @@ import (
 	"github.com/mlflow-go/mlflow/gen"
 )
 
-// LogMetric logs one value of a metric, by default for step 0 and now. The value may be NaN or infinite. Logging the
-// same key, value, step and timestamp again changes nothing on a server with an SQL store, and adds a second point on
-// one with a file store.
+// LogMetric logs one value of a metric, by default at step 0 with the current time. The value may be NaN or infinite.
+// Logging the same key, value, step and timestamp again changes nothing on servers with an SQL store, but adds a second
+// point on servers with a file store.
 //
 // Errors: [ErrNotFound] for a missing run; [ErrInvalidArgument] for a deleted run, a key of more than 250 characters
-// or with characters that MLflow doesn't allow in one, and a time before 1970.
+// or with characters that MLflow doesn't allow in keys, and a time before 1970.
 //
 // POST /api/2.0/mlflow/runs/log-metric
 func (c *Client) LogMetric(ctx context.Context, runID, key string, value float64, opts ...LogMetricOption) error {
@@ -37,11 +37,12 @@ func (c *Client) LogMetric(ctx context.Context, runID, key string, value float64
 	return err
 }
 
-// LogParam logs a param. Its value cannot change: logging the same one again does nothing, another one is refused. Of
-// a value of more than 6,000 characters, MLflow 2.11 and later store the first 6,000; older servers refuse it.
+// LogParam logs a param. The value of a param cannot change: logging the same value again does nothing, and servers
+// refuse another value. If a value has more than 6,000 characters, MLflow 2.11 and later store only the first 6,000,
+// and older servers refuse it.
 //
-// Errors: [ErrNotFound] for a missing run; [ErrInvalidArgument] for a deleted run, another value than the one logged
-// before, and a key of more than 250 characters or with characters that MLflow doesn't allow in one.
+// Errors: [ErrNotFound] for a missing run; [ErrInvalidArgument] for a deleted run, for a value other than the one
+// logged before, and for a key of more than 250 characters or with characters that MLflow doesn't allow in keys.
 //
 // POST /api/2.0/mlflow/runs/log-parameter
 func (c *Client) LogParam(ctx context.Context, runID, key, value string) error {
@@ -55,11 +56,12 @@ func (c *Client) LogParam(ctx context.Context, runID, key, value string) error {
 	return err
 }
 
-// SetTag sets a tag of a run, over any earlier value. Setting "mlflow.runName" renames the run. Of a value of more than
-// 8,000 characters (5,000 before MLflow 2.17), MLflow 2.11 and later store the beginning; older servers refuse it.
+// SetTag sets a tag of a run and replaces any earlier value. Setting "mlflow.runName" renames the run. If a value has
+// more than 8,000 characters (5,000 before MLflow 2.17), MLflow 2.11 and later store only its beginning, and older
+// servers refuse it.
 //
 // Errors: [ErrNotFound] for a missing run; [ErrInvalidArgument] for a deleted run, and for a key of more than 250
-// characters or with characters that MLflow doesn't allow in one.
+// characters or with characters that MLflow doesn't allow in keys.
 //
 // POST /api/2.0/mlflow/runs/set-tag
 func (c *Client) SetTag(ctx context.Context, runID, key, value string) error {
@@ -89,8 +91,8 @@ func (c *Client) DeleteTag(ctx context.Context, runID, key string) error {
 	return err
 }
 
-// How many characters of a value servers keep. Of a longer one MLflow 2.11 and later store the beginning, and answer
-// 200; older releases refuse it.
+// How many characters of a value servers keep. MLflow 2.11 and later cut longer values and respond with 200; older
+// releases refuse them.
 const (
 	maxParamValue = 6000
 	maxTagValue   = 5000 // 8000 since MLflow 2.17

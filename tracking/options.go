@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Each operation has an option type of its own, so that an option given to the wrong call does not compile. An option
-// holds nothing but its setting: it can be kept, and used for any number of calls. Given twice, the later setting
-// wins; maps of tags are merged.
+// Each operation has its own option type, so that passing an option to the wrong method does not compile. An option
+// holds nothing but its setting, so it can be reused for any number of calls. If an option is given twice, the later
+// one wins, except that maps of tags are merged.
 
 // A CreateExperimentOption is an option of [Client.CreateExperiment].
 type CreateExperimentOption interface {
@@ -48,14 +48,14 @@ type createExperimentOption func(*createExperimentSettings)
 
 func (o createExperimentOption) applyToCreateExperiment(s *createExperimentSettings) { o(s) }
 
-// WithArtifactLocation sets the root under which runs of the experiment keep their files. By default the server
+// WithArtifactLocation sets the URI below which the experiment's runs store their artifacts. By default the server
 // chooses it.
 func WithArtifactLocation(uri string) CreateExperimentOption {
 	return createExperimentOption(func(s *createExperimentSettings) { s.artifactLocation = uri })
 }
 
-// WithExperimentTags tags the experiment. Servers refuse long values: over 5,000 characters before MLflow 3.16, over
-// 20,000 since.
+// WithExperimentTags sets tags of the new experiment. Servers refuse values of more than 20,000 characters; before
+// MLflow 3.16 the limit was 5,000.
 func WithExperimentTags(tags map[string]string) CreateExperimentOption {
 	tags = maps.Clone(tags)
 	return createExperimentOption(func(s *createExperimentSettings) { s.tags = merged(s.tags, tags) })
@@ -72,13 +72,14 @@ type createRunOption func(*createRunSettings)
 
 func (o createRunOption) applyToCreateRun(s *createRunSettings) { o(s) }
 
-// WithRunTags tags the run. The tag "mlflow.user" also sets the run's user.
+// WithRunTags sets tags of the new run. The tag "mlflow.user" also sets the run's user.
 func WithRunTags(tags map[string]string) CreateRunOption {
 	tags = maps.Clone(tags)
 	return createRunOption(func(s *createRunSettings) { s.tags = merged(s.tags, tags) })
 }
 
-// WithStartTime sets when the run started, to the millisecond. The default, and the zero time, is now.
+// WithStartTime sets the time at which the run started, in milliseconds on the server. The default is the current time,
+// which the zero time stands for as well.
 func WithStartTime(t time.Time) CreateRunOption {
 	return createRunOption(func(s *createRunSettings) { s.startTime = t })
 }
@@ -87,7 +88,7 @@ type idempotencyKey string
 
 func (k idempotencyKey) applyToCreateRun(s *createRunSettings) { s.idempotencyKey = &k }
 
-// get returns the key to use, "" for none.
+// get returns the key to use, or "" if none was given.
 func (k *idempotencyKey) get(op string) (string, error) {
 	if k == nil {
 		return "", nil
@@ -99,16 +100,20 @@ func (k *idempotencyKey) get(op string) (string, error) {
 	return key, require(op, "idempotency key", key)
 }
 
-// WithIdempotencyKey lets CreateRun repeat a request that may have run. The key, unique to the run and new for each
-// call, is stored in the tag "mlflow_go.idempotency_key". Before a repeat the run with the key is searched for, and
-// returned if it is there; after a repeat that succeeded it is searched for again, because the lost request may just
-// have been slow, and of several runs with the key the one with the smallest ID is kept and the others are deleted.
-// Before each search a lost request is given 2 seconds to run.
+// WithIdempotencyKey lets CreateRun retry a request that may have run. Choose a new key for each run, such as a random
+// one. CreateRun stores it in the run's tag "mlflow_go.idempotency_key".
 //
-// So one run is left, unless the lost request runs even later, or the search reads from a replica that lags behind. If
-// the last look fails, a warning is logged. A call that failed may have left runs, too. Search for the tag to make
-// sure, or to find the run again after the program was restarted: a new call of CreateRun does not look for the runs of
-// earlier ones before its first request.
+//   - Before such a retry, CreateRun waits 2 seconds, to give the lost request time to run. Then it searches the
+//     experiment for active runs with the key. If it finds one, it returns that run and does not retry.
+//   - After a retry that succeeded, it waits and searches once more, because the lost request may have run late.
+//   - If a search finds several runs with the key, the one with the smallest ID stays, and CreateRun deletes the others.
+//     The search finds only runs with the key, so no other run is touched.
+//
+// More than one run can be left if a lost request runs after the last search, or if the search reads from a database
+// replica that lags behind. If the last search fails, CreateRun returns the run that it created and logs a warning.
+//
+// A call that fails may have left runs too. To find them, search for the tag. Do the same to find a run again after a
+// restart of the program: CreateRun does not search before its first request.
 func WithIdempotencyKey(key string) CreateRunOption { return idempotencyKey(key) }
 
 type updateRunSettings struct {
@@ -121,13 +126,14 @@ type updateRunOption func(*updateRunSettings)
 
 func (o updateRunOption) applyToUpdateRun(s *updateRunSettings) { o(s) }
 
-// WithStatus sets the run's status. It leaves the end time alone: give [WithEndTime] as well when the run is over.
+// WithStatus sets the run's status. It does not change the end time: use [WithEndTime] as well when the run is over.
 func WithStatus(status RunStatus) UpdateRunOption {
 	return updateRunOption(func(s *updateRunSettings) { s.status = &status })
 }
 
-// WithEndTime sets when the run ended, to the millisecond. The zero time sets nothing. To take an end time back, set
-// time.UnixMilli(0): servers with an SQL store leave that out of their answers. File stores ignore it.
+// WithEndTime sets the time at which the run ended, in milliseconds on the server. The zero time sets nothing. To
+// remove an end time, set time.UnixMilli(0): servers with an SQL store then return the run without an end time. File
+// stores ignore it.
 func WithEndTime(t time.Time) UpdateRunOption {
 	return updateRunOption(func(s *updateRunSettings) { s.endTime = t })
 }
@@ -137,7 +143,7 @@ type runName string
 func (n runName) applyToCreateRun(s *createRunSettings) { s.runName = &n }
 func (n runName) applyToUpdateRun(s *updateRunSettings) { s.runName = &n }
 
-// get returns the name to send, "" for none. Servers ignore an empty name.
+// get returns the name to send, or "" if none was given. It refuses an empty name, which servers would ignore.
 func (n *runName) get(op string) (string, error) {
 	if n == nil {
 		return "", nil
@@ -145,27 +151,27 @@ func (n *runName) get(op string) (string, error) {
 	return string(*n), require(op, "run name", string(*n))
 }
 
-// WithRunName names the run; names need not be unique. A run created without one gets a random name from the server.
-// The server keeps the name in the tag "mlflow.runName" as well.
+// WithRunName sets the name of the run. Names need not be unique. The server chooses a random name for a run that is
+// created without one. It also stores the name in the tag "mlflow.runName".
 func WithRunName(name string) RunOption { return runName(name) }
 
 type logMetricOption func(*Metric)
 
 func (o logMetricOption) applyToLogMetric(m *Metric) { o(m) }
 
-// WithStep sets the step of the metric's value, 0 by default; it may be negative.
+// WithStep sets the step of the metric's value. The default is 0, and steps may be negative.
 func WithStep(step int64) LogMetricOption {
 	return logMetricOption(func(m *Metric) { m.Step = step })
 }
 
-// WithTimestamp sets when the metric had its value, to the millisecond. The default, and the zero time, is now.
-// Servers refuse times before 1970.
+// WithTimestamp sets the time at which the metric had its value, in milliseconds on the server. The default is the
+// current time, which the zero time stands for as well. Servers refuse times before 1970.
 func WithTimestamp(t time.Time) LogMetricOption {
 	return logMetricOption(func(m *Metric) { m.Timestamp = t })
 }
 
-// defaultMaxResults is how many results a page of a search holds unless the caller says otherwise. Servers have no
-// default for experiments (none given is refused) and this one for runs.
+// defaultMaxResults is the page size of a search unless the caller sets another. Servers have the same default for
+// runs, but none for experiments: they refuse a search for experiments without a page size.
 const defaultMaxResults = 1000
 
 type searchSettings struct {
@@ -181,31 +187,32 @@ type searchExperimentsOption func(*searchSettings)
 func (o searchExperimentsOption) applyToSearchExperiments(s *searchSettings) { o(s) }
 
 // WithExperimentsFilter finds only experiments that match an MLflow filter, such as "name LIKE 'mnist%'" or
-// "tags.team = 'vision'". The filter is sent as it is. MLflow has no escape for quotes in a quoted value: write
-// "it's" in double quotes.
+// "tags.team = 'vision'". The filter is sent unchanged. MLflow's filters cannot escape a quote inside a quoted value:
+// write "it's" in double quotes.
 func WithExperimentsFilter(filter string) SearchExperimentsOption {
 	return searchExperimentsOption(func(s *searchSettings) { s.filter = filter })
 }
 
-// WithExperimentsOrderBy sorts the results by the given fields, such as "name ASC" or "creation_time DESC". Servers
-// sort by "creation_time DESC" by default.
+// WithExperimentsOrderBy sorts the results by the given fields, such as "name ASC" or "creation_time DESC". The
+// servers' default is "creation_time DESC".
 func WithExperimentsOrderBy(fields ...string) SearchExperimentsOption {
 	fields = slices.Clone(fields)
 	return searchExperimentsOption(func(s *searchSettings) { s.orderBy = fields })
 }
 
-// WithExperimentsMaxResults sets how many experiments a page holds at most, 1000 by default. Servers take 1 to 50,000.
+// WithExperimentsMaxResults limits the number of experiments in a page. The default is 1000. Servers accept 1 to
+// 50,000.
 func WithExperimentsMaxResults(n int) SearchExperimentsOption {
 	return searchExperimentsOption(func(s *searchSettings) { s.maxResults = n })
 }
 
-// WithExperimentsPageToken asks for the page that an earlier search named in NextPageToken. Give the other options as
-// that search had them.
+// WithExperimentsPageToken requests the page whose token an earlier search returned in NextPageToken. The other options
+// must be the same as for that search.
 func WithExperimentsPageToken(token string) SearchExperimentsOption {
 	return searchExperimentsOption(func(s *searchSettings) { s.pageToken = token })
 }
 
-// WithExperimentsViewType says whether to find active experiments (the default), deleted ones, or both.
+// WithExperimentsViewType sets whether to find active experiments (the default), deleted ones, or both.
 func WithExperimentsViewType(view ViewType) SearchExperimentsOption {
 	return searchExperimentsOption(func(s *searchSettings) { s.viewType = &view })
 }
@@ -215,36 +222,36 @@ type searchRunsOption func(*searchSettings)
 func (o searchRunsOption) applyToSearchRuns(s *searchSettings) { o(s) }
 
 // WithRunsFilter finds only runs that match an MLflow filter, such as "metrics.loss < 0.1 AND params.optimizer =
-// 'adam'". The filter is sent as it is. MLflow has no escape for quotes in a quoted value: write "it's" in double
-// quotes. Before MLflow 3.17 a NaN metric is compared as if it were 0.
+// 'adam'". The filter is sent unchanged. MLflow's filters cannot escape a quote inside a quoted value: write "it's" in
+// double quotes. Before MLflow 3.17 servers compare a NaN metric as if it were 0.
 func WithRunsFilter(filter string) SearchRunsOption {
 	return searchRunsOption(func(s *searchSettings) { s.filter = filter })
 }
 
 // WithRunsOrderBy sorts the results by the given fields, such as "metrics.loss ASC" or "attributes.start_time DESC".
-// Servers sort by "attributes.start_time DESC" by default, and put runs whose metric is NaN or missing last.
+// The servers' default is "attributes.start_time DESC". Runs whose metric is NaN or missing come last.
 func WithRunsOrderBy(fields ...string) SearchRunsOption {
 	fields = slices.Clone(fields)
 	return searchRunsOption(func(s *searchSettings) { s.orderBy = fields })
 }
 
-// WithRunsMaxResults sets how many runs a page holds at most, 1000 by default. Servers take 1 to 50,000.
+// WithRunsMaxResults limits the number of runs in a page. The default is 1000. Servers accept 1 to 50,000.
 func WithRunsMaxResults(n int) SearchRunsOption {
 	return searchRunsOption(func(s *searchSettings) { s.maxResults = n })
 }
 
-// WithRunsPageToken asks for the page that an earlier search named in NextPageToken. Give the other options as that
-// search had them.
+// WithRunsPageToken requests the page whose token an earlier search returned in NextPageToken. The other options must
+// be the same as for that search.
 func WithRunsPageToken(token string) SearchRunsOption {
 	return searchRunsOption(func(s *searchSettings) { s.pageToken = token })
 }
 
-// WithRunsViewType says whether to find active runs (the default), deleted ones, or both.
+// WithRunsViewType sets whether to find active runs (the default), deleted ones, or both.
 func WithRunsViewType(view ViewType) SearchRunsOption {
 	return searchRunsOption(func(s *searchSettings) { s.viewType = &view })
 }
 
-// merged returns the union of two maps in which b wins, and leaves both alone.
+// merged returns the union of two maps, in which the values of b win. It changes neither.
 func merged(a, b map[string]string) map[string]string {
 	union := make(map[string]string, len(a)+len(b))
 	maps.Copy(union, a)

@@ -10,14 +10,22 @@ import (
 	"github.com/mlflow-go/mlflow/gen"
 )
 
-// CreateRun starts a run in an experiment and returns it, with status [RunStatusRunning]. It sends the value of the
-// tag "mlflow.user" as the run's user, else "unknown": no server derives it.
+// CreateRun creates a run in an experiment and returns it, with status [RunStatusRunning]. It sends the value of the
+// tag "mlflow.user" as the run's user, or "unknown" if there is no such tag, because servers don't derive the user.
 //
-// MLflow has no way to create a run at most once. A request that may have reached the server is therefore not sent
-// again, and fails although there may be a run, unless [WithIdempotencyKey] is given.
+// MLflow has no way to create a run at most once. A request that may have run is therefore not retried unless
+// [WithIdempotencyKey] is given: the call fails, although the run may exist.
 //
-// Errors: [ErrNotFound] for a missing experiment; [ErrInvalidArgument] for a deleted one, and for a name that differs
-// from the tag "mlflow.runName".
+// The server runs a request even if the client goes away. If ctx ends while CreateRun waits, the run may exist with
+// status RUNNING, and the program doesn't know its ID to end it. A program that can be interrupted should create runs
+// with a context that is not canceled, and give it a time limit of its own:
+//
+//	createCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+//	defer cancel()
+//	run, err := client.CreateRun(createCtx, experimentID)
+//
+// Errors: [ErrNotFound] for a missing experiment; [ErrInvalidArgument] for a deleted one, and for a run name that
+// differs from the tag "mlflow.runName".
 //
 // POST /api/2.0/mlflow/runs/create
 func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...CreateRunOption) (*Run, error) {
@@ -71,7 +79,7 @@ func toCreated(request gen.CreateRunRequest) func(gen.CreateRunResponse) (*Run, 
 	}
 }
 
-// GetRun returns a run, also if it is deleted, with the latest value of each metric.
+// GetRun returns a run, even if it is deleted, with the latest value of each metric.
 //
 // Errors: [ErrNotFound].
 //
@@ -90,10 +98,10 @@ func (c *Client) GetRun(ctx context.Context, runID string) (*Run, error) {
 	})
 }
 
-// UpdateRun changes what the options ask for, and nothing else, and returns the run as the server then has it. Without
-// options it changes nothing.
+// UpdateRun changes only what the options set, and returns the run as it is on the server afterwards. Without options
+// it changes nothing.
 //
-// Errors: [ErrNotFound]; [ErrInvalidArgument] for a deleted run, an empty name, and a status that MLflow doesn't have;
+// Errors: [ErrNotFound]; [ErrInvalidArgument] for a deleted run, an empty name, and an unknown status;
 // [ErrUnexpectedResponse] if the server ignored the status.
 //
 // POST /api/2.0/mlflow/runs/update

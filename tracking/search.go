@@ -10,10 +10,11 @@ import (
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
-// SearchExperiments returns one page of the experiments that the options ask for; by default the first 1000 active
-// ones, the newest first. A page can be empty although another follows: only an empty NextPageToken is the end.
+// SearchExperiments returns one page of the experiments that match the options. By default it returns the first 1000
+// active experiments, the newest first. A page can be empty although more pages follow: only an empty NextPageToken
+// marks the last page.
 //
-// Errors: [ErrInvalidArgument] for a filter, an order, a page token or a number of results that the server refuses.
+// Errors: [ErrInvalidArgument] for a filter, an order, a page token or a page size that the server refuses.
 //
 // POST /api/2.0/mlflow/experiments/search
 func (c *Client) SearchExperiments(ctx context.Context, opts ...SearchExperimentsOption) (*ExperimentList, error) {
@@ -34,15 +35,15 @@ func (c *Client) SearchExperiments(ctx context.Context, opts ...SearchExperiment
 	}, toExperimentList)
 }
 
-// SearchRuns returns one page of the runs of the given experiments that the options ask for; by default the first 1000
-// active ones, the latest started first. Without experiments nothing is found. A page can be empty although another
-// follows: only an empty NextPageToken is the end.
+// SearchRuns returns one page of the runs in the given experiments that match the options. By default it returns the
+// first 1000 active runs, the latest started first. Without experiment IDs it finds nothing. A page can be empty
+// although more pages follow: only an empty NextPageToken marks the last page.
 //
-// Pages are cut anew for each request: runs created meanwhile move others to the next page, where they are found
-// again. Sorting by "attributes.start_time ASC" avoids that.
+// The server runs the search again for each page. Runs created between two requests can therefore move others to the
+// next page, where they are found a second time. Sorting by "attributes.start_time ASC" avoids that.
 //
-// Errors: [ErrInvalidArgument] for a filter, an order, a page token or a number of results that the server refuses. An
-// experiment that does not exist is no error.
+// Errors: [ErrInvalidArgument] for a filter, an order, a page token or a page size that the server refuses. A missing
+// experiment is not an error.
 //
 // POST /api/2.0/mlflow/runs/search
 func (c *Client) SearchRuns(ctx context.Context, experimentIDs []string, opts ...SearchRunsOption) (*RunList, error) {
@@ -69,9 +70,9 @@ func (c *Client) SearchRuns(ctx context.Context, experimentIDs []string, opts ..
 	}, toRunList)
 }
 
-// AllExperiments returns an iterator over all experiments that the options ask for, fetched page by page with
-// [Client.SearchExperiments]; the option for the number of results sets the size of a page. An error is yielded once,
-// with a zero experiment, and ends the iteration.
+// AllExperiments returns an iterator over all experiments that match the options. It calls [Client.SearchExperiments]
+// for each page; [WithExperimentsMaxResults] sets the page size, not the total. On an error the iterator yields the
+// error once, with a zero Experiment, and stops.
 //
 // POST /api/2.0/mlflow/experiments/search
 func (c *Client) AllExperiments(ctx context.Context, opts ...SearchExperimentsOption) iter.Seq2[Experiment, error] {
@@ -89,10 +90,10 @@ func (c *Client) AllExperiments(ctx context.Context, opts ...SearchExperimentsOp
 	})
 }
 
-// AllRuns returns an iterator over all runs of the given experiments that the options ask for, fetched page by page
-// with [Client.SearchRuns]; the option for the number of results sets the size of a page. An error is yielded once,
-// with a zero run, and ends the iteration. Runs that are created meanwhile can make it yield others twice: see
-// SearchRuns.
+// AllRuns returns an iterator over all runs in the given experiments that match the options. It calls
+// [Client.SearchRuns] for each page; [WithRunsMaxResults] sets the page size, not the total. On an error the iterator
+// yields the error once, with a zero Run, and stops. If runs are created meanwhile, it can yield other runs twice, as
+// described at SearchRuns.
 //
 // POST /api/2.0/mlflow/runs/search
 func (c *Client) AllRuns(ctx context.Context, experimentIDs []string, opts ...SearchRunsOption) iter.Seq2[Run, error] {
@@ -110,7 +111,7 @@ func (c *Client) AllRuns(ctx context.Context, experimentIDs []string, opts ...Se
 	})
 }
 
-// allPages returns an iterator over the items of all pages, from the one without a token on.
+// allPages returns an iterator over the items of all pages, starting with the one that needs no token.
 func allPages[T any](op string, fetch func(token string) (items []T, next string, err error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
@@ -141,7 +142,7 @@ func allPages[T any](op string, fetch func(token string) (items []T, next string
 	}
 }
 
-// view returns the view type to send, "" for none.
+// view returns the view type to send, or "" if none was given.
 func (s *searchSettings) view(op string) (gen.ViewType, error) {
 	if s.viewType == nil {
 		return "", nil

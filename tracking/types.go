@@ -4,19 +4,19 @@ import "time"
 
 // An Experiment groups runs under a name that is unique on its server.
 type Experiment struct {
-	// ID is chosen by the server. It is opaque: most servers count, some don't.
+	// ID is chosen by the server. Treat it as opaque: on most servers it is a small number, but not on all.
 	ID   string
 	Name string
-	// ArtifactLocation is the root under which runs of the experiment keep their files.
+	// ArtifactLocation is the URI below which the experiment's runs store their artifacts.
 	ArtifactLocation string
-	// LifecycleStage tells whether the experiment is deleted. A deleted experiment keeps its name and can be read.
+	// LifecycleStage says whether the experiment is deleted. A deleted experiment keeps its name and can still be read.
 	LifecycleStage LifecycleStage
 	Tags           map[string]string
 	CreationTime   time.Time
 	LastUpdateTime time.Time
 }
 
-// A Run is one execution of training or evaluation code: what describes it, and what was logged to it.
+// A Run is one execution of training or evaluation code: its description, and the data that was logged to it.
 type Run struct {
 	Info RunInfo
 	Data RunData
@@ -30,16 +30,16 @@ type RunInfo struct {
 	UserID       string
 	Status       RunStatus
 	StartTime    time.Time
-	// EndTime is zero while no end time is stored. Setting a run back to [RunStatusRunning] keeps the old one.
+	// EndTime is zero if no end time is stored. Setting a run back to [RunStatusRunning] does not remove its end time.
 	EndTime        time.Time
 	ArtifactURI    string
 	LifecycleStage LifecycleStage
 }
 
-// RunData is what was logged to a run.
+// RunData holds the data that was logged to a run.
 type RunData struct {
-	// Metrics holds the latest value of each metric: the one with the greatest step, then timestamp, then value,
-	// whatever was sent last.
+	// Metrics holds the latest value of each metric. The latest is the one with the greatest step, then timestamp, then
+	// value, which need not be the one that was logged last.
 	Metrics []Metric
 	Params  []Param
 	Tags    map[string]string
@@ -48,11 +48,11 @@ type RunData struct {
 // A Metric is one value of a metric at one point in time and training.
 type Metric struct {
 	Key string
-	// Value may be NaN or infinite. SQL-backed servers store an infinity as ±[math.MaxFloat64].
+	// Value may be NaN or infinite. Servers with an SQL store keep an infinity as plus or minus [math.MaxFloat64].
 	Value float64
-	// Timestamp has millisecond resolution on the server. When logging, the zero time means now.
+	// Timestamp has millisecond resolution on the server. When logging, the zero time stands for the current time.
 	Timestamp time.Time
-	// Step is any number that orders the values of a metric, such as an epoch; it may be negative.
+	// Step orders the values of a metric, such as the number of an epoch. It may be negative.
 	Step int64
 }
 
@@ -62,16 +62,16 @@ type Param struct {
 	Value string
 }
 
-// An ExperimentList is one page of found experiments.
+// An ExperimentList is one page of the experiments that a search found.
 type ExperimentList struct {
 	Experiments []Experiment
-	// NextPageToken asks for the next page through [WithExperimentsPageToken]; it is empty on the last page.
+	// NextPageToken is the token of the next page, for [WithExperimentsPageToken]. It is empty on the last page.
 	NextPageToken string
 }
 
-// A RunList is one page of found runs.
+// A RunList is one page of the runs that a search found.
 type RunList struct {
 	Runs []Run
-	// NextPageToken asks for the next page through [WithRunsPageToken]; it is empty on the last page.
+	// NextPageToken is the token of the next page, for [WithRunsPageToken]. It is empty on the last page.
 	NextPageToken string
 }

@@ -1,7 +1,7 @@
 // Quickstart trains a small model with several learning rates, tracks each training as a run, and then asks MLflow
 // which one was best.
 //
-// It needs a server: either `make demo`, which starts one, or
+// It needs a server. `make demo` installs and starts one; to use another:
 //
 //	MLFLOW_TRACKING_URI=http://localhost:5000 go run ./examples/quickstart
 package main
@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"strconv"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -25,11 +26,16 @@ import (
 
 const experimentName = "quickstart"
 
-// The last rate is too high: the loss grows with every epoch until it is no number any more.
-var learningRates = []float64{0.01, 0.05, 0.2, 5}
+// The first rates are too low to finish within the epochs. The last one is too high: the loss grows with every epoch
+// until it is NaN.
+var learningRates = []float64{0.0005, 0.002, 0.01, 5}
+
+// trackingTime is the time limit for starting a run and for ending it, both of which go on when the program is
+// interrupted.
+const trackingTime = 10 * time.Second
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {
 		log.Fatal(err)
@@ -41,7 +47,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	experimentID, err := experiment(ctx, client.Tracking())
+	experimentID, err := findOrCreateExperiment(ctx, client.Tracking())
 	if err != nil {
 		return err
 	}
@@ -58,8 +64,8 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// experiment returns the ID of the experiment, which an earlier start of the program may have created.
-func experiment(ctx context.Context, client *tracking.Client) (string, error) {
+// findOrCreateExperiment returns the ID of the experiment, which an earlier start of the program may have created.
+func findOrCreateExperiment(ctx context.Context, client *tracking.Client) (string, error) {
 	id, err := client.CreateExperiment(ctx, experimentName,
 		tracking.WithExperimentTags(map[string]string{"purpose": "demo"}))
 	if !errors.Is(err, tracking.ErrAlreadyExists) {
@@ -70,27 +76,20 @@ func experiment(ctx context.Context, client *tracking.Client) (string, error) {
 		return "", err
 	}
 	if existing.LifecycleStage == tracking.LifecycleStageDeleted {
-		return "", fmt.Errorf("experiment %q is deleted; restore it, or rename it, to run this again", experimentName)
+		return "", fmt.Errorf("experiment %q is deleted, but its name stays taken: use another name, or restore it "+
+			"with `mlflow experiments restore --experiment-id %s`", experimentName, existing.ID)
 	}
 	return existing.ID, nil
 }
 
 // trackTraining trains one model and tracks it as a run. Whatever goes wrong, the run does not stay RUNNING.
 func trackTraining(ctx context.Context, client *tracking.Client, experimentID string, rate float64) (err error) {
-	run, err := client.CreateRun(ctx, experimentID,
-		tracking.WithRunName(fmt.Sprintf("rate %g", rate)),
-		tracking.WithRunTags(map[string]string{"model": "linear regression"}))
+	runID, err := startRun(ctx, client, experimentID, rate)
 	if err != nil {
 		return err
 	}
-	runID, status := run.Info.RunID, tracking.RunStatusFailed
-	defer func() {
-		// Also when the program is interrupted: a context that ended would leave the run RUNNING for ever.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		_, updateErr := client.UpdateRun(ctx, runID, tracking.WithStatus(status), tracking.WithEndTime(time.Now()))
-		err = errors.Join(err, updateErr)
-	}()
+	status := tracking.RunStatusFailed
+	defer func() { err = errors.Join(err, endRun(ctx, client, runID, status)) }()
 
 	const epochs = 500
 	params := []tracking.Param{
@@ -121,7 +120,33 @@ func trackTraining(ctx context.Context, client *tracking.Client, experimentID st
 	return nil
 }
 
-// printBest asks the server for the runs since a time, the best first, and prints them as a table.
+// startRun creates a run and returns its ID. If the program is interrupted meanwhile, the call still goes on: the
+// server would create the run in any case, and without its ID nobody could end it.
+func startRun(ctx context.Context, client *tracking.Client, experimentID string, rate float64) (string, error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trackingTime)
+	defer cancel()
+	run, err := client.CreateRun(ctx, experimentID,
+		tracking.WithRunName(fmt.Sprintf("rate %g", rate)),
+		tracking.WithRunTags(map[string]string{"model": "linear regression"}))
+	if err != nil {
+		return "", err
+	}
+	return run.Info.RunID, nil
+}
+
+// endRun sets a run's final status. It does so even when the program is interrupted: the server never ends a run by
+// itself.
+func endRun(ctx context.Context, client *tracking.Client, runID string, status tracking.RunStatus) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trackingTime)
+	defer cancel()
+	_, err := client.UpdateRun(ctx, runID, tracking.WithStatus(status), tracking.WithEndTime(time.Now()))
+	return err
+}
+
+// printBest searches for the runs started since the given time and prints them as a table, the lowest loss first.
 func printBest(ctx context.Context, client *tracking.Client, experimentID string, since time.Time) error {
 	found, err := client.SearchRuns(ctx, []string{experimentID},
 		tracking.WithRunsFilter(fmt.Sprintf("attributes.start_time >= %d", since.UnixMilli())),
@@ -160,7 +185,7 @@ func points(n int) []point {
 	return data
 }
 
-// step moves the model along the gradient of the mean squared error, and returns that error as it was before.
+// step moves the model down the gradient of the mean squared error, and returns the error from before the step.
 func (m *linear) step(data []point, rate float64) (loss float64) {
 	var slope, offset float64
 	for _, p := range data {

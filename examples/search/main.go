@@ -11,6 +11,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/mlflow-go/mlflow"
@@ -23,7 +24,7 @@ func main() {
 	order := flag.String("order", "attributes.start_time ASC", "field to sort by, with ASC or DESC")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *experiment, *filter, *order); err != nil {
 		log.Fatal(err)

@@ -1,10 +1,10 @@
-// Sigv4 lists the experiments of an MLflow server behind an Amazon API Gateway that lets in only requests with an AWS
-// signature, version 4. It is what MLFLOW_TRACKING_AWS_SIGV4=true is to MLflow's Python client:
+// Sigv4 lists the experiments of an MLflow server behind an Amazon API Gateway that accepts only requests signed with
+// AWS Signature Version 4. It does what MLFLOW_TRACKING_AWS_SIGV4=true does in MLflow's Python client:
 //
 //	AWS_REGION=eu-west-1 AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=... \
 //		MLFLOW_TRACKING_URI=https://abc.execute-api.eu-west-1.amazonaws.com/prod go run .
 //
-// It is a module of its own: the library does not need AWS's.
+// It is a module of its own, because the library does not depend on AWS's.
 package main
 
 import (
@@ -14,6 +14,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
@@ -21,7 +22,7 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx); err != nil {
 		log.Fatal(err)
@@ -48,8 +49,9 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// fromEnvironment returns AWS credentials. Those of profiles, roles and machines come from LoadDefaultConfig, in
-// github.com/aws/aws-sdk-go-v2/config: the Credentials of what it returns can take this function's place.
+// fromEnvironment returns AWS credentials from the environment. For those of profiles, roles and machines, call
+// LoadDefaultConfig of github.com/aws/aws-sdk-go-v2/config, and use the Credentials of the result instead of this
+// function.
 func fromEnvironment(context.Context) (aws.Credentials, error) {
 	found := aws.Credentials{
 		AccessKeyID:     os.Getenv("AWS_ACCESS_KEY_ID"),

@@ -12,7 +12,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
-// signer returns a request editor that signs each attempt, with the credentials and the time of that attempt. AWS
+// signer returns a request editor that signs each attempt with the credentials and the time of that attempt. AWS
 // refuses signatures that are older than five minutes.
 func signer(credentials aws.CredentialsProvider, service, region string) func(context.Context, *http.Request) error {
 	signer := v4.NewSigner()
@@ -29,7 +29,7 @@ func signer(credentials aws.CredentialsProvider, service, region string) func(co
 	}
 }
 
-// bodyHash returns the SHA-256 of the request's body, and leaves the body unread.
+// bodyHash returns the SHA-256 of the request's body. It reads a copy, so the body itself stays unread.
 func bodyHash(request *http.Request) (string, error) {
 	hash := sha256.New()
 	if request.GetBody != nil {

@@ -1,0 +1,371 @@
+package tracking_test
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"maps"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/mlflow-go/mlflow/tracking"
+)
+
+func ExampleClient_CreateRun() {
+	client := exampleClient() // in a program: mlflow.NewClient, then its method Tracking
+	ctx := context.Background()
+
+	// The server creates the run even if the program is interrupted meanwhile. So the call gets a time limit of its own,
+	// and the run an end whatever happens.
+	createCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	run, err := client.CreateRun(createCtx, "1",
+		tracking.WithRunName("first try"),
+		tracking.WithRunTags(map[string]string{"team": "vision"}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(run.Info.RunName, run.Info.Status)
+
+	ended, err := client.UpdateRun(ctx, run.Info.RunID,
+		tracking.WithStatus(tracking.RunStatusFinished), tracking.WithEndTime(time.Now()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(ended.RunName, ended.Status)
+	// Output:
+	// first try RUNNING
+	// first try FINISHED
+}
+
+// A nested run is a run whose tag mlflow.parentRunId holds the ID of its parent. MLflow shows it below the parent.
+func ExampleClient_CreateRun_nested() {
+	client := exampleClient()
+	ctx := context.Background()
+
+	parent, err := client.CreateRun(ctx, "1", tracking.WithRunName("search for the best rate"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, rate := range []string{"0.01", "0.1"} {
+		_, err := client.CreateRun(ctx, "1",
+			tracking.WithRunName("rate "+rate),
+			tracking.WithRunTags(map[string]string{"mlflow.parentRunId": parent.Info.RunID}))
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	children, err := client.SearchRuns(ctx, []string{"1"},
+		tracking.WithRunsFilter(fmt.Sprintf("tags.mlflow.parentRunId = '%s'", parent.Info.RunID)),
+		tracking.WithRunsOrderBy("attributes.start_time ASC"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, run := range children.Runs {
+		fmt.Println(run.Info.RunName)
+	}
+	// Output:
+	// rate 0.01
+	// rate 0.1
+}
+
+func ExampleClient_LogMetric() {
+	client := exampleClient()
+	ctx := context.Background()
+	run, err := client.CreateRun(ctx, "1")
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	for epoch, loss := range []float64{0.9, 0.4, math.NaN()} {
+		if err := client.LogMetric(ctx, run.Info.RunID, "loss", loss, tracking.WithStep(int64(epoch))); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	run, err = client.GetRun(ctx, run.Info.RunID)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, metric := range run.Data.Metrics { // the latest value of each metric
+		fmt.Println(metric.Key, metric.Value, "at step", metric.Step)
+	}
+	// Output: loss NaN at step 2
+}
+
+// LogBatch splits what is too large for one request. If a request fails, the error says what is stored already, so that
+// a program can log the rest.
+func ExampleClient_LogBatch() {
+	client := exampleClient()
+	ctx := context.Background()
+	run, err := client.CreateRun(ctx, "1")
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	metrics := make([]tracking.Metric, 2500) // three requests
+	for step := range metrics {
+		metrics[step] = tracking.Metric{Key: "loss", Value: 1 / float64(step+1), Step: int64(step), Timestamp: time.Now()}
+	}
+	params := []tracking.Param{{Key: "learning_rate", Value: "0.1"}}
+	tags := map[string]string{"stage": "trial"}
+
+	for range 3 {
+		err = client.LogBatch(ctx, run.Info.RunID, metrics, params, tags)
+		var partial *tracking.BatchError
+		if !errors.As(err, &partial) || !errors.Is(err, tracking.ErrUnavailable) {
+			break
+		}
+		fmt.Println("stored before the failure:", partial.Metrics, "metrics,", partial.Params, "params,", partial.Tags, "tags")
+		metrics, params = metrics[partial.Metrics:], params[partial.Params:]
+		for _, key := range slices.Sorted(maps.Keys(tags))[:partial.Tags] {
+			delete(tags, key)
+		}
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("all stored")
+	// Output:
+	// stored before the failure: 998 metrics, 1 params, 1 tags
+	// all stored
+}
+
+func ExampleClient_SearchRuns() {
+	client := exampleClient()
+	ctx := context.Background()
+	for _, name := range []string{"a", "b", "c"} {
+		if _, err := client.CreateRun(ctx, "1", tracking.WithRunName(name)); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	// SearchRuns returns one page. AllRuns fetches all of them.
+	page, err := client.SearchRuns(ctx, []string{"1"},
+		tracking.WithRunsFilter("attributes.status = 'RUNNING'"),
+		tracking.WithRunsOrderBy("attributes.start_time ASC"),
+		tracking.WithRunsMaxResults(2))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, run := range page.Runs {
+		fmt.Println(run.Info.RunName)
+	}
+	fmt.Println("there are more:", page.NextPageToken != "")
+	// Output:
+	// a
+	// b
+	// there are more: true
+}
+
+func ExampleClient_AllRuns() {
+	client := exampleClient()
+	ctx := context.Background()
+	for _, name := range []string{"a", "b", "c"} {
+		if _, err := client.CreateRun(ctx, "1", tracking.WithRunName(name)); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	// Two runs in each request. Runs that start meanwhile come last in this order, and move no others to another page.
+	runs := client.AllRuns(ctx, []string{"1"},
+		tracking.WithRunsOrderBy("attributes.start_time ASC"),
+		tracking.WithRunsMaxResults(2))
+	for run, err := range runs {
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(run.Info.RunName)
+	}
+	// Output:
+	// a
+	// b
+	// c
+}
+
+// Use errors.Is to ask what went wrong, and errors.As for the server's own words.
+func ExampleError() {
+	client := exampleClient()
+
+	_, err := client.GetRun(context.Background(), "0123456789abcdef")
+	if errors.Is(err, tracking.ErrNotFound) {
+		fmt.Println("there is no such run")
+	}
+	var failure *tracking.Error
+	if errors.As(err, &failure) {
+		fmt.Println(failure.Op, failure.StatusCode, failure.Code)
+	}
+	// Output:
+	// there is no such run
+	// GetRun 404 RESOURCE_DOES_NOT_EXIST
+}
+
+// An Error made by hand matches the same sentinels as one from a server. So code behind an interface of your own can be
+// tested without HTTP.
+func ExampleError_byHand() {
+	getRun := func(context.Context, string) (*tracking.Run, error) { // the fake
+		return nil, &tracking.Error{StatusCode: http.StatusNotFound, Code: tracking.ErrorCodeResourceDoesNotExist}
+	}
+
+	_, err := getRun(context.Background(), "r1")
+	fmt.Println(errors.Is(err, tracking.ErrNotFound))
+	fmt.Println(errors.Is(err, tracking.ErrUnavailable))
+	// Output:
+	// true
+	// false
+}
+
+// exampleClient returns a client for a small MLflow in memory, which knows only what the examples need: an experiment, and
+// just as much of each endpoint. It is unavailable for the second request to log-batch.
+func exampleClient() *tracking.Client {
+	server := &exampleServer{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /api/2.0/mlflow/runs/create", server.create)
+	mux.HandleFunc("GET /api/2.0/mlflow/runs/get", server.get)
+	mux.HandleFunc("POST /api/2.0/mlflow/runs/update", server.update)
+	mux.HandleFunc("POST /api/2.0/mlflow/runs/search", server.search)
+	mux.HandleFunc("POST /api/2.0/mlflow/runs/log-metric", server.logMetric)
+	mux.HandleFunc("POST /api/2.0/mlflow/runs/log-batch", server.logBatch)
+	return tracking.NewClient(&url.URL{Scheme: "http", Host: "mlflow.test"}, doerFunc(mux.ServeHTTP), tracking.Config{})
+}
+
+// doerFunc is a Doer that lets a handler respond.
+type doerFunc http.HandlerFunc
+
+func (f doerFunc) Do(request *http.Request) (*http.Response, error) {
+	recorder := httptest.NewRecorder()
+	f(recorder, request)
+	return recorder.Result(), nil
+}
+
+type exampleServer struct {
+	runs    []*exampleRun
+	batches int
+}
+
+type exampleRun struct {
+	Info struct {
+		RunID        string `json:"run_id"`
+		ExperimentID string `json:"experiment_id"`
+		RunName      string `json:"run_name"`
+		Status       string `json:"status"`
+		EndTime      int64  `json:"end_time,omitempty"`
+	} `json:"info"`
+	Data struct {
+		Metrics []exampleMetric     `json:"metrics,omitempty"`
+		Tags    []map[string]string `json:"tags,omitempty"`
+	} `json:"data"`
+}
+
+type exampleMetric struct {
+	Key       string          `json:"key"`
+	Value     json.RawMessage `json:"value"`
+	Timestamp int64           `json:"timestamp"`
+	Step      int64           `json:"step"`
+}
+
+func (s *exampleServer) create(w http.ResponseWriter, r *http.Request) {
+	run := &exampleRun{}
+	var request struct {
+		ExperimentID string              `json:"experiment_id"`
+		RunName      string              `json:"run_name"`
+		Tags         []map[string]string `json:"tags"`
+	}
+	read(r, &request)
+	run.Info.RunID = fmt.Sprintf("%032d", len(s.runs)+1)
+	run.Info.ExperimentID, run.Info.RunName, run.Info.Status = request.ExperimentID, request.RunName, "RUNNING"
+	run.Data.Tags = request.Tags
+	s.runs = append(s.runs, run)
+	write(w, http.StatusOK, map[string]any{"run": run})
+}
+
+func (s *exampleServer) get(w http.ResponseWriter, r *http.Request) {
+	if run := s.find(r.URL.Query().Get("run_id")); run != nil {
+		write(w, http.StatusOK, map[string]any{"run": run})
+		return
+	}
+	write(w, http.StatusNotFound, map[string]any{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such run"})
+}
+
+func (s *exampleServer) update(w http.ResponseWriter, r *http.Request) {
+	var request struct {
+		RunID   string `json:"run_id"`
+		Status  string `json:"status"`
+		EndTime int64  `json:"end_time"`
+	}
+	read(r, &request)
+	run := s.find(request.RunID)
+	run.Info.Status, run.Info.EndTime = request.Status, request.EndTime
+	write(w, http.StatusOK, map[string]any{"run_info": run.Info})
+}
+
+// search finds all runs, or with a filter the children of the first one. The runs are in the order of their start.
+func (s *exampleServer) search(w http.ResponseWriter, r *http.Request) {
+	var request struct {
+		Filter     string `json:"filter"`
+		MaxResults int    `json:"max_results"`
+		PageToken  string `json:"page_token"`
+	}
+	read(r, &request)
+	found := slices.Clone(s.runs)
+	if request.Filter == fmt.Sprintf("tags.mlflow.parentRunId = '%s'", s.runs[0].Info.RunID) {
+		found = found[1:]
+	}
+	first, _ := strconv.Atoi(cmp.Or(request.PageToken, "0"))
+	page := map[string]any{"runs": found[first:min(first+request.MaxResults, len(found))]}
+	if next := first + request.MaxResults; next < len(found) {
+		page["next_page_token"] = strconv.Itoa(next)
+	}
+	write(w, http.StatusOK, page)
+}
+
+func (s *exampleServer) logMetric(w http.ResponseWriter, r *http.Request) {
+	var request struct {
+		exampleMetric
+
+		RunID string `json:"run_id"`
+	}
+	read(r, &request)
+	s.find(request.RunID).Data.Metrics = []exampleMetric{request.exampleMetric}
+	write(w, http.StatusOK, map[string]any{})
+}
+
+func (s *exampleServer) logBatch(w http.ResponseWriter, _ *http.Request) {
+	if s.batches++; s.batches == 2 {
+		write(w, http.StatusServiceUnavailable, map[string]any{"error_code": "TEMPORARILY_UNAVAILABLE"})
+		return
+	}
+	write(w, http.StatusOK, map[string]any{})
+}
+
+func (s *exampleServer) find(runID string) *exampleRun {
+	for _, run := range s.runs {
+		if run.Info.RunID == runID {
+			return run
+		}
+	}
+	return nil
+}
+
+func read(r *http.Request, request any) {
+	if err := json.NewDecoder(r.Body).Decode(request); err != nil {
+		panic(err)
+	}
+}
+
+func write(w http.ResponseWriter, status int, response any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(response); err != nil {
+		panic(err)
+	}
+}
