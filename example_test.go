@@ -126,14 +126,14 @@ func TestReadmeNames(t *testing.T) {
 	for i := range client.NumMethod() {
 		names = append(names, client.Method(i).Name)
 	}
-	for _, file := range []string{"options.go", "tracking/options.go"} {
+	for _, file := range []string{"client.go", "tracking/options.go"} {
 		for _, f := range functions(t, readFile(t, file)) {
 			if strings.HasPrefix(f.Name.Name, "With") {
 				names = append(names, f.Name.Name)
 			}
 		}
 	}
-	for _, variable := range regexp.MustCompile(`"(MLFLOW_\w+)"`).FindAllStringSubmatch(readFile(t, "env.go"), -1) {
+	for _, variable := range regexp.MustCompile(`"(MLFLOW_\w+)"`).FindAllStringSubmatch(readFile(t, "internal/config/environment.go"), -1) {
 		names = append(names, variable[1])
 	}
 	readme := readFile(t, "README.md")
