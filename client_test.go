@@ -25,7 +25,7 @@ import (
 func TestMain(m *testing.M) {
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, "MLFLOW_") && !strings.HasPrefix(name, "MLFLOW_TEST_") {
+		if strings.HasPrefix(name, "MLFLOW_") && !strings.HasPrefix(name, "MLFLOW_TEST_") && name != "MLFLOW_UPDATE_DOCS" {
 			must(os.Unsetenv(name))
 		}
 	}
