@@ -42,65 +42,6 @@ func elapsed(t *testing.T, opts ...mlflow.Option) time.Duration {
 	return time.Since(start)
 }
 
-func TestValuesThatCannotBeReadAreRefusedByName(t *testing.T) {
-	notNumbers := []string{"x", "1s", "-1", "NaN", "inf", "1e99", "1,5"}
-	notWhole := []string{"x", "1.5", "-1", "1e1", "99999999999999999999"}
-	notBooleans := []string{"yes", "on", "2", "truee", "t"}
-	for name, values := range map[string][]string{
-		"MLFLOW_HTTP_REQUEST_TIMEOUT":            notNumbers,
-		"MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR":     notNumbers,
-		"MLFLOW_HTTP_REQUEST_BACKOFF_JITTER":     notNumbers,
-		"MLFLOW_HTTP_REQUEST_MAX_RETRIES":        append(notWhole, "11"),
-		"MLFLOW_HTTP_POOL_MAXSIZE":               append(notWhole, "0"),
-		"MLFLOW_HTTP_POOL_CONNECTIONS":           append(notWhole, "0"),
-		"MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": notBooleans,
-		"MLFLOW_ALLOW_HTTP_REDIRECTS":            notBooleans,
-		"MLFLOW_TRACKING_INSECURE_TLS":           notBooleans,
-		"MLFLOW_TRACKING_AWS_SIGV4":              notBooleans,
-		"MLFLOW_TRACKING_URI":                    {"mlruns", "http://", "ftp://mlflow.test"},
-		"MLFLOW_TRACKING_TOKEN":                  {"line\n"},
-		"MLFLOW_WORKSPACE":                       {"line\n", " vision", "vision ", " "},
-	} {
-		for _, value := range values {
-			t.Run(name+"="+value, func(t *testing.T) {
-				if name != "MLFLOW_TRACKING_URI" {
-					t.Setenv("MLFLOW_TRACKING_URI", "http://mlflow.test")
-				}
-				t.Setenv(name, value)
-				reasons := requireRefused(t)
-				require.Len(t, reasons, 1)
-				assert.Contains(t, reasons[0].Message, name+": ")
-			})
-		}
-	}
-}
-
-func TestValuesThatCanBeRead(t *testing.T) {
-	numbers := []string{"", "0", "1", "1.5", " 2 ", "1e1"}
-	booleans := []string{"", "true", "false", "TRUE", "False", "1", "0", " true "}
-	for name, values := range map[string][]string{
-		"MLFLOW_HTTP_REQUEST_TIMEOUT":            numbers,
-		"MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR":     numbers,
-		"MLFLOW_HTTP_REQUEST_BACKOFF_JITTER":     numbers,
-		"MLFLOW_HTTP_REQUEST_MAX_RETRIES":        {"", "0", "10", " 3 "},
-		"MLFLOW_HTTP_POOL_MAXSIZE":               {"", "1", "100"},
-		"MLFLOW_HTTP_POOL_CONNECTIONS":           {"", "1", "100"},
-		"MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": booleans,
-		"MLFLOW_ALLOW_HTTP_REDIRECTS":            booleans,
-		"MLFLOW_TRACKING_INSECURE_TLS":           booleans,
-		"MLFLOW_TRACKING_AWS_SIGV4":              {"", "false", "0"},
-		"MLFLOW_TRACKING_AUTH":                   {""},
-	} {
-		for _, value := range values {
-			t.Run(name+"="+value, func(t *testing.T) {
-				t.Setenv(name, value)
-				_, err := mlflow.NewClient(mlflow.WithTrackingURI("http://mlflow.test"))
-				require.NoError(t, err)
-			})
-		}
-	}
-}
-
 func TestAllBadVariablesAreReportedAtOnce(t *testing.T) {
 	bad := map[string]string{
 		"MLFLOW_TRACKING_URI":             "mlruns",
@@ -121,29 +62,6 @@ func TestAllBadVariablesAreReportedAtOnce(t *testing.T) {
 		assert.ErrorContains(t, err, name)
 	}
 	assert.NotContains(t, err.Error(), "s3cret")
-}
-
-// To go on without what these ask for would send requests unsigned.
-func TestWhatOnlyPythonCanDoIsRefusedWithAWayOut(t *testing.T) {
-	for name, tt := range map[string]struct {
-		values []string
-		hints  []string
-	}{
-		"MLFLOW_TRACKING_AWS_SIGV4": {[]string{"true", "1", "True"}, []string{"unset it", "WithRequestEditor", "examples/sigv4"}},
-		"MLFLOW_TRACKING_AUTH":      {[]string{"kubernetes", "false"}, []string{"unset it", "WithTokenSource"}},
-	} {
-		for _, value := range tt.values {
-			t.Run(name+"="+value, func(t *testing.T) {
-				t.Setenv(name, value)
-				reasons := requireRefused(t, mlflow.WithTrackingURI("http://mlflow.test"))
-				require.Len(t, reasons, 1)
-				assert.Contains(t, reasons[0].Message, name)
-				for _, hint := range tt.hints {
-					assert.Contains(t, reasons[0].Message, hint)
-				}
-			})
-		}
-	}
 }
 
 func TestBadCredentialsAreRefusedByTheirSource(t *testing.T) {
