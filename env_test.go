@@ -32,62 +32,6 @@ func TestTheTrackingURIOfTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestCredentialsOfTheEnvironment(t *testing.T) {
-	s := newServer(t)
-	for _, tt := range []struct {
-		name                      string
-		username, password, token string
-		user                      string // of the tracking URI
-		opts                      []mlflow.Option
-		want                      string
-	}{
-		{name: "none"},
-		{name: "a token", token: "env", want: "Bearer env"},
-		{name: "basic", username: "env", password: "pw", want: basic("env", "pw")},
-		{name: "basic before a token", username: "env", password: "pw", token: "env", want: basic("env", "pw")},
-		{name: "a user name alone", username: "env"},
-		{name: "a user name alone, and a token", username: "env", token: "env", want: "Bearer env"},
-		{name: "a password alone", password: "pw"},
-		{name: "an option's token before a token", token: "env", opts: []mlflow.Option{mlflow.WithToken("option")}, want: "Bearer option"},
-		{name: "an empty token is none", token: "env", opts: []mlflow.Option{mlflow.WithToken("")}, want: "Bearer env"},
-		{name: "basic before an option's token", username: "env", password: "pw", opts: []mlflow.Option{mlflow.WithToken("option")}, want: basic("env", "pw")},
-		{name: "an option's basic before all", username: "env", password: "pw", token: "env", user: "uri:pw", opts: []mlflow.Option{
-			mlflow.WithBasicAuth("option", "pw"),
-		}, want: basic("option", "pw")},
-		{name: "the URI's before basic", username: "env", password: "pw", user: "uri:pw", want: basic("uri", "pw")},
-		{name: "the URI's before a token", token: "env", user: "uri:pw", want: basic("uri", "pw")},
-		{name: "the URI's user name alone, and basic", username: "env", password: "pw", user: "uri", want: basic("env", "pw")},
-		{name: "the URI's user name alone, and a token", token: "env", user: "uri", want: "Bearer env"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Setenv("MLFLOW_TRACKING_USERNAME", tt.username)
-			t.Setenv("MLFLOW_TRACKING_PASSWORD", tt.password)
-			t.Setenv("MLFLOW_TRACKING_TOKEN", tt.token)
-			t.Setenv("MLFLOW_TRACKING_URI", s.URL)
-			if tt.user != "" {
-				t.Setenv("MLFLOW_TRACKING_URI", s.withUser(tt.user))
-			}
-			request := s.requestOf(t, append([]mlflow.Option{mlflow.WithTrackingURI("")}, tt.opts...)...)
-			assert.Equal(t, tt.want, request.Header.Get("Authorization"))
-		})
-	}
-}
-
-func TestBadCredentialsOfTheEnvironmentAreRefused(t *testing.T) {
-	t.Setenv("MLFLOW_TRACKING_TOKEN", "s3cret\n")
-	reasons := requireRefused(t, mlflow.WithTrackingURI("http://mlflow.test"))
-	require.Len(t, reasons, 1)
-	assert.Contains(t, reasons[0].Message, "token")
-	assert.NotContains(t, reasons[0].Error(), "s3cret")
-
-	t.Setenv("MLFLOW_TRACKING_USERNAME", "s3cret:")
-	t.Setenv("MLFLOW_TRACKING_PASSWORD", "s3cret")
-	reasons = requireRefused(t, mlflow.WithTrackingURI("http://mlflow.test"))
-	require.Len(t, reasons, 1)
-	assert.Contains(t, reasons[0].Message, "user name")
-	assert.NotContains(t, reasons[0].Error(), "s3cret")
-}
-
 func TestTheEnvironmentIsReadWhenTheClientIsMade(t *testing.T) {
 	s := newServer(t)
 	t.Setenv("MLFLOW_TRACKING_TOKEN", "first")
