@@ -25,7 +25,7 @@ import (
 func TestMain(m *testing.M) {
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		if strings.HasPrefix(name, "MLFLOW_") && !strings.HasPrefix(name, "MLFLOW_TEST_") {
+		if strings.HasPrefix(name, "MLFLOW_") && !strings.HasPrefix(name, "MLFLOW_TEST_") && name != "MLFLOW_UPDATE_DOCS" {
 			must(os.Unsetenv(name))
 		}
 	}
@@ -53,7 +53,7 @@ func must(err error) {
 
 const aRun = `{"run": {"info": {"run_id": "r", "experiment_id": "0"}, "data": {}}}`
 
-// A server answers every request with a run, and remembers the requests.
+// A server responds to every request with a run, and remembers the requests.
 type server struct {
 	*httptest.Server
 
@@ -246,14 +246,14 @@ func TestAllThatIsWrongIsReportedAtOnce(t *testing.T) {
 
 func TestNoSecretShows(t *testing.T) {
 	t.Parallel()
-	answers := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	failing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("run_id") == "cut" {
 			panic(http.ErrAbortHandler)
 		}
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
-	t.Cleanup(answers.Close)
-	withUser := strings.Replace(answers.URL, "://", "://me:s3cret@", 1)
+	t.Cleanup(failing.Close)
+	withUser := strings.Replace(failing.URL, "://", "://me:s3cret@", 1)
 	options := []mlflow.Option{
 		mlflow.WithTrackingURI(withUser),
 		mlflow.WithBasicAuth("me", "s3cret"),
@@ -279,8 +279,8 @@ func TestNoSecretShows(t *testing.T) {
 			assert.NotContains(t, text, "bWU6czNjcmV0", "%s of a %T: it is me:s3cret in Base64", verb, value)
 		}
 	}
-	assert.Equal(t, "mlflow.Client("+answers.URL+")", client.String())
-	assert.Equal(t, answers.URL, client.TrackingURI())
+	assert.Equal(t, "mlflow.Client("+failing.URL+")", client.String())
+	assert.Equal(t, failing.URL, client.TrackingURI())
 }
 
 func TestNewClientDoesNotTalkToTheServer(t *testing.T) {

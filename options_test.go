@@ -27,7 +27,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
 
-func answer(status int, body io.Reader) *http.Response {
+func newResponse(status int, body io.Reader) *http.Response {
 	return &http.Response{StatusCode: status, Header: make(http.Header), Body: io.NopCloser(body)}
 }
 
@@ -175,7 +175,7 @@ func TestUserAgent(t *testing.T) {
 	client, err := mlflow.NewClient(mlflow.WithTrackingURI("http://mlflow.test"), mlflow.WithUserAgent(""),
 		through(func(request *http.Request) (*http.Response, error) {
 			assert.Equal(t, ours, request.Header.Get("User-Agent"), "HTTP/2 doesn't allow a space before it")
-			return answer(http.StatusOK, strings.NewReader(aRun)), nil
+			return newResponse(http.StatusOK, strings.NewReader(aRun)), nil
 		}))
 	require.NoError(t, err)
 	_, err = client.Tracking().GetRun(t.Context(), "r")
@@ -283,13 +283,13 @@ func requireTimeout(t *testing.T, err error) {
 	assert.Equal(t, "GetRun", failure.Op)
 }
 
-// hang never answers.
+// hang never responds.
 func hang(request *http.Request) (*http.Response, error) {
 	<-request.Context().Done()
 	return nil, request.Context().Err()
 }
 
-// drip answers at once, with one byte a second.
+// drip responds at once, with one byte a second.
 func drip(request *http.Request) (*http.Response, error) {
 	reader, writer := io.Pipe()
 	go func() {
@@ -303,7 +303,7 @@ func drip(request *http.Request) (*http.Response, error) {
 			}
 		}
 	}()
-	return answer(http.StatusOK, reader), nil
+	return newResponse(http.StatusOK, reader), nil
 }
 
 func TestTimeLimits(t *testing.T) {
@@ -315,12 +315,12 @@ func TestTimeLimits(t *testing.T) {
 		options []mlflow.Option
 		want    time.Duration
 	}{
-		{name: "no answer, by default", server: hang, want: 2 * time.Minute},
-		{name: "no answer", server: hang, options: []mlflow.Option{mlflow.WithTimeout(3 * time.Second)}, want: 3 * time.Second},
-		{name: "a slow answer, by default", server: drip, want: 2 * time.Minute},
-		{name: "a slow answer", server: drip, options: []mlflow.Option{mlflow.WithTimeout(3 * time.Second)}, want: 3 * time.Second},
-		{name: "no answer for the caller's client", server: hang, theirs: 3 * time.Second, want: 3 * time.Second},
-		{name: "a slow answer for the caller's client", server: drip, theirs: 3 * time.Second, want: 3 * time.Second},
+		{name: "no response, by default", server: hang, want: 2 * time.Minute},
+		{name: "no response", server: hang, options: []mlflow.Option{mlflow.WithTimeout(3 * time.Second)}, want: 3 * time.Second},
+		{name: "a slow response, by default", server: drip, want: 2 * time.Minute},
+		{name: "a slow response", server: drip, options: []mlflow.Option{mlflow.WithTimeout(3 * time.Second)}, want: 3 * time.Second},
+		{name: "no response for the caller's client", server: hang, theirs: 3 * time.Second, want: 3 * time.Second},
+		{name: "a slow response for the caller's client", server: drip, theirs: 3 * time.Second, want: 3 * time.Second},
 		{
 			name: "no limit but that of the caller's client", server: hang, theirs: time.Hour,
 			options: []mlflow.Option{mlflow.WithTimeout(0)}, want: time.Hour,
@@ -350,7 +350,7 @@ func TestATimeLimitOf0IsNone(t *testing.T) {
 		client, err := mlflow.NewClient(mlflow.WithTrackingURI("http://mlflow.test"), mlflow.WithTimeout(0),
 			through(func(*http.Request) (*http.Response, error) {
 				time.Sleep(24 * time.Hour)
-				return answer(http.StatusOK, strings.NewReader(aRun)), nil
+				return newResponse(http.StatusOK, strings.NewReader(aRun)), nil
 			}))
 		require.NoError(t, err)
 		_, err = client.Tracking().GetRun(t.Context(), "r")
@@ -367,7 +367,7 @@ func TestANegativeTimeLimitIsRefused(t *testing.T) {
 
 func TestTheCallersContextEndsACall(t *testing.T) {
 	t.Parallel()
-	for name, server := range map[string]roundTripper{"no answer": hang, "a slow answer": drip} {
+	for name, server := range map[string]roundTripper{"no response": hang, "a slow response": drip} {
 		for _, want := range []error{context.Canceled, context.DeadlineExceeded} {
 			t.Run(name+", "+want.Error(), func(t *testing.T) {
 				t.Parallel()

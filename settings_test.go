@@ -18,12 +18,12 @@ import (
 	"github.com/mlflow-go/mlflow"
 )
 
-// refusing answers each request with a status, and counts.
+// refusing responds to each request with a status, and counts them.
 func refusing(status int, header ...string) (*int, mlflow.Option) {
 	var count int
 	return &count, through(func(*http.Request) (*http.Response, error) {
 		count++
-		response := answer(status, strings.NewReader(""))
+		response := newResponse(status, strings.NewReader(""))
 		for i := 0; i < len(header); i += 2 {
 			response.Header.Set(header[i], header[i+1])
 		}
@@ -40,65 +40,6 @@ func elapsed(t *testing.T, opts ...mlflow.Option) time.Duration {
 	_, err = client.Tracking().GetRun(t.Context(), "r")
 	require.Error(t, err)
 	return time.Since(start)
-}
-
-func TestValuesThatCannotBeReadAreRefusedByName(t *testing.T) {
-	notNumbers := []string{"x", "1s", "-1", "NaN", "inf", "1e99", "1,5"}
-	notWhole := []string{"x", "1.5", "-1", "1e1", "99999999999999999999"}
-	notBooleans := []string{"yes", "on", "2", "truee", "t"}
-	for name, values := range map[string][]string{
-		"MLFLOW_HTTP_REQUEST_TIMEOUT":            notNumbers,
-		"MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR":     notNumbers,
-		"MLFLOW_HTTP_REQUEST_BACKOFF_JITTER":     notNumbers,
-		"MLFLOW_HTTP_REQUEST_MAX_RETRIES":        append(notWhole, "11"),
-		"MLFLOW_HTTP_POOL_MAXSIZE":               append(notWhole, "0"),
-		"MLFLOW_HTTP_POOL_CONNECTIONS":           append(notWhole, "0"),
-		"MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": notBooleans,
-		"MLFLOW_ALLOW_HTTP_REDIRECTS":            notBooleans,
-		"MLFLOW_TRACKING_INSECURE_TLS":           notBooleans,
-		"MLFLOW_TRACKING_AWS_SIGV4":              notBooleans,
-		"MLFLOW_TRACKING_URI":                    {"mlruns", "http://", "ftp://mlflow.test"},
-		"MLFLOW_TRACKING_TOKEN":                  {"line\n"},
-		"MLFLOW_WORKSPACE":                       {"line\n", " vision", "vision ", " "},
-	} {
-		for _, value := range values {
-			t.Run(name+"="+value, func(t *testing.T) {
-				if name != "MLFLOW_TRACKING_URI" {
-					t.Setenv("MLFLOW_TRACKING_URI", "http://mlflow.test")
-				}
-				t.Setenv(name, value)
-				reasons := requireRefused(t)
-				require.Len(t, reasons, 1)
-				assert.Contains(t, reasons[0].Message, name+": ")
-			})
-		}
-	}
-}
-
-func TestValuesThatCanBeRead(t *testing.T) {
-	numbers := []string{"", "0", "1", "1.5", " 2 ", "1e1"}
-	booleans := []string{"", "true", "false", "TRUE", "False", "1", "0", " true "}
-	for name, values := range map[string][]string{
-		"MLFLOW_HTTP_REQUEST_TIMEOUT":            numbers,
-		"MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR":     numbers,
-		"MLFLOW_HTTP_REQUEST_BACKOFF_JITTER":     numbers,
-		"MLFLOW_HTTP_REQUEST_MAX_RETRIES":        {"", "0", "10", " 3 "},
-		"MLFLOW_HTTP_POOL_MAXSIZE":               {"", "1", "100"},
-		"MLFLOW_HTTP_POOL_CONNECTIONS":           {"", "1", "100"},
-		"MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": booleans,
-		"MLFLOW_ALLOW_HTTP_REDIRECTS":            booleans,
-		"MLFLOW_TRACKING_INSECURE_TLS":           booleans,
-		"MLFLOW_TRACKING_AWS_SIGV4":              {"", "false", "0"},
-		"MLFLOW_TRACKING_AUTH":                   {""},
-	} {
-		for _, value := range values {
-			t.Run(name+"="+value, func(t *testing.T) {
-				t.Setenv(name, value)
-				_, err := mlflow.NewClient(mlflow.WithTrackingURI("http://mlflow.test"))
-				require.NoError(t, err)
-			})
-		}
-	}
 }
 
 func TestAllBadVariablesAreReportedAtOnce(t *testing.T) {
@@ -121,57 +62,6 @@ func TestAllBadVariablesAreReportedAtOnce(t *testing.T) {
 		assert.ErrorContains(t, err, name)
 	}
 	assert.NotContains(t, err.Error(), "s3cret")
-}
-
-// To go on without what these ask for would send requests unsigned.
-func TestWhatOnlyPythonCanDoIsRefusedWithAWayOut(t *testing.T) {
-	for name, tt := range map[string]struct {
-		values []string
-		hints  []string
-	}{
-		"MLFLOW_TRACKING_AWS_SIGV4": {[]string{"true", "1", "True"}, []string{"unset it", "WithRequestEditor", "examples/sigv4"}},
-		"MLFLOW_TRACKING_AUTH":      {[]string{"kubernetes", "false"}, []string{"unset it", "WithTokenSource"}},
-	} {
-		for _, value := range tt.values {
-			t.Run(name+"="+value, func(t *testing.T) {
-				t.Setenv(name, value)
-				reasons := requireRefused(t, mlflow.WithTrackingURI("http://mlflow.test"))
-				require.Len(t, reasons, 1)
-				assert.Contains(t, reasons[0].Message, name)
-				for _, hint := range tt.hints {
-					assert.Contains(t, reasons[0].Message, hint)
-				}
-			})
-		}
-	}
-}
-
-func TestBadCredentialsAreRefusedByTheirSource(t *testing.T) {
-	const uri = "http://mlflow.test"
-	for want, opts := range map[string][]mlflow.Option{
-		"WithBasicAuth: ":    {mlflow.WithTrackingURI(uri), mlflow.WithBasicAuth("a:b", "s3cret")},
-		"WithToken: ":        {mlflow.WithTrackingURI(uri), mlflow.WithToken("s3cret\n")},
-		"the tracking URI: ": {mlflow.WithTrackingURI("http://a%3Ab:s3cret@mlflow.test")},
-		"WithWorkspace: ":    {mlflow.WithTrackingURI(uri), mlflow.WithWorkspace("a\nb")},
-	} {
-		reasons := requireRefused(t, opts...)
-		require.Len(t, reasons, 1)
-		assert.Contains(t, reasons[0].Message, want)
-		assert.NotContains(t, reasons[0].Error(), "s3cret")
-	}
-	t.Run("environment", func(t *testing.T) {
-		t.Setenv("MLFLOW_TRACKING_USERNAME", "a:b")
-		t.Setenv("MLFLOW_TRACKING_PASSWORD", "s3cret")
-		reasons := requireRefused(t, mlflow.WithTrackingURI(uri))
-		require.Len(t, reasons, 1)
-		assert.Contains(t, reasons[0].Message, "MLFLOW_TRACKING_USERNAME: ")
-	})
-	t.Run("file", func(t *testing.T) {
-		writeCredentialsFile(t, "[mlflow]\nmlflow_tracking_username = a:b\nmlflow_tracking_password = s3cret\n")
-		reasons := requireRefused(t, mlflow.WithTrackingURI(uri))
-		require.Len(t, reasons, 1)
-		assert.Contains(t, reasons[0].Message, "the credentials file: ")
-	})
 }
 
 func TestTheTimeLimitOfTheEnvironment(t *testing.T) {
@@ -333,7 +223,7 @@ func TestThePoolSizeOfTheEnvironment(t *testing.T) {
 			}
 			io.WriteString(w, aRun)
 			mu.Lock()
-			waiting = -1000 // only those before the first answer count
+			waiting = -1000 // only those before the first response count
 			mu.Unlock()
 		}))
 		client, err := mlflow.NewClient(mlflow.WithTrackingURI(server.URL),
@@ -359,7 +249,7 @@ func withWorkspaces(info *http.Response, seen *[]string) mlflow.Option {
 		if strings.HasSuffix(request.URL.Path, "/server-info") {
 			return info, nil
 		}
-		return answer(http.StatusOK, strings.NewReader(aRun)), nil
+		return newResponse(http.StatusOK, strings.NewReader(aRun)), nil
 	})
 }
 
@@ -378,7 +268,7 @@ func TestTheWorkspaceIsNamedInEachRequest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("MLFLOW_WORKSPACE", tt.env)
 			var seen []string
-			server := withWorkspaces(answer(http.StatusOK, strings.NewReader(`{"workspaces_enabled": true}`)), &seen)
+			server := withWorkspaces(newResponse(http.StatusOK, strings.NewReader(`{"workspaces_enabled": true}`)), &seen)
 			client, err := mlflow.NewClient(append(tt.opts, mlflow.WithTrackingURI("http://mlflow.test/team"), server)...)
 			require.NoError(t, err)
 			for range 2 {
@@ -397,9 +287,9 @@ func TestTheWorkspaceIsNamedInEachRequest(t *testing.T) {
 func TestNothingIsSentToAServerWithoutWorkspaces(t *testing.T) {
 	t.Parallel()
 	for name, info := range map[string]func() *http.Response{
-		"too old": func() *http.Response { return answer(http.StatusNotFound, strings.NewReader("<!doctype html>")) },
+		"too old": func() *http.Response { return newResponse(http.StatusNotFound, strings.NewReader("<!doctype html>")) },
 		"off": func() *http.Response {
-			return answer(http.StatusOK, strings.NewReader(`{"store_type": "SqlStore", "workspaces_enabled": false}`))
+			return newResponse(http.StatusOK, strings.NewReader(`{"store_type": "SqlStore", "workspaces_enabled": false}`))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -429,9 +319,9 @@ func TestATokenSourceIsAskedBeforeEachAttempt(t *testing.T) {
 			through(func(request *http.Request) (*http.Response, error) {
 				sent = append(sent, request.Header.Get("Authorization"))
 				if len(sent) < 3 {
-					return answer(http.StatusServiceUnavailable, strings.NewReader("")), nil
+					return newResponse(http.StatusServiceUnavailable, strings.NewReader("")), nil
 				}
-				return answer(http.StatusOK, strings.NewReader(aRun)), nil
+				return newResponse(http.StatusOK, strings.NewReader(aRun)), nil
 			}))
 		require.NoError(t, err)
 		_, err = client.Tracking().GetRun(t.Context(), "r")
@@ -475,12 +365,12 @@ func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
 						through(func(request *http.Request) (*http.Response, error) {
 							sent = append(sent, request.Header.Get("Authorization"))
 							if sent[len(sent)-1] != "Bearer "+tt.valid {
-								return answer(http.StatusUnauthorized, strings.NewReader("You are not authenticated.")), nil
+								return newResponse(http.StatusUnauthorized, strings.NewReader("You are not authenticated.")), nil
 							}
-							return answer(http.StatusOK, strings.NewReader(aRun)), nil
+							return newResponse(http.StatusOK, strings.NewReader(aRun)), nil
 						}),
 					}
-					if off { // a 401 surely did not run, so this is no repeat that could be turned off
+					if off { // a 401 surely did not run, so this is no retry that could be turned off
 						opts = append(opts, mlflow.WithRetry(mlflow.RetryPolicy{MaxAttempts: 1}))
 					}
 					client, err := mlflow.NewClient(opts...)
@@ -604,9 +494,9 @@ func TestARequestEditorIsTheLastToChangeEachAttempt(t *testing.T) {
 				body, err := io.ReadAll(request.Body)
 				bodies = append(bodies, string(body))
 				if len(sent) == 1 {
-					return answer(http.StatusServiceUnavailable, strings.NewReader("")), err
+					return newResponse(http.StatusServiceUnavailable, strings.NewReader("")), err
 				}
-				return answer(http.StatusOK, strings.NewReader("{}")), err
+				return newResponse(http.StatusOK, strings.NewReader("{}")), err
 			}))
 		require.NoError(t, err)
 		require.NoError(t, client.Tracking().LogMetric(t.Context(), "r", "loss", 0.5))
@@ -642,4 +532,29 @@ func TestAnErrorOfTheRequestEditorEndsTheCall(t *testing.T) {
 	assert.Equal(t, 1, edited)
 	assert.Zero(t, *attempts)
 	newServer(t).requestOf(t, mlflow.WithRequestEditor(nil))
+}
+
+func TestBadOptionsAreRefusedByTheirNames(t *testing.T) {
+	t.Parallel()
+	for want, option := range map[string]mlflow.Option{
+		"WithTrackingURI: ": mlflow.WithTrackingURI("ftp://mlflow.test"),
+		"WithBasicAuth: ":   mlflow.WithBasicAuth("a:b", "s3cret"),
+		"WithToken: ":       mlflow.WithToken("s3cret\n"),
+		"WithWorkspace: ":   mlflow.WithWorkspace("a\nb"),
+	} {
+		reasons := requireRefused(t, mlflow.WithTrackingURI("http://mlflow.test"), option)
+		require.Len(t, reasons, 1)
+		assert.Contains(t, reasons[0].Message, want)
+		assert.NotContains(t, reasons[0].Error(), "s3cret")
+	}
+}
+
+// The environment's credentials reach the server: package config tests which of them win.
+func TestCredentialsOfTheEnvironmentAreSent(t *testing.T) {
+	s := newServer(t)
+	t.Setenv("MLFLOW_TRACKING_TOKEN", "env")
+	assert.Equal(t, "Bearer env", s.requestOf(t).Header.Get("Authorization"))
+	t.Setenv("MLFLOW_TRACKING_USERNAME", "env")
+	t.Setenv("MLFLOW_TRACKING_PASSWORD", "pw")
+	assert.Equal(t, basic("env", "pw"), s.requestOf(t).Header.Get("Authorization"))
 }

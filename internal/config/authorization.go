@@ -1,0 +1,72 @@
+package config
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// SetBasicAuth sets a user name and its password, which may be empty.
+func (l *Layer) SetBasicAuth(username, password, source string) {
+	l.username, l.password = Set(username, source), Set(password, source)
+}
+
+// SetToken sets a bearer token, in place of a source of tokens too. An empty one leaves it to lower layers.
+func (l *Layer) SetToken(token, source string) {
+	l.bearer = Value[bearer]{bearer{token: token}, source, token != ""}
+}
+
+// SetTokenSource sets a source of bearer tokens, in place of a token too. Nil leaves it to lower layers.
+func (l *Layer) SetTokenSource(tokens func(context.Context) (string, error), source string) {
+	l.bearer = Value[bearer]{bearer{source: tokens}, source, tokens != nil}
+}
+
+// authorization returns a function for the value of the Authorization header, nil for none. Secrets stay inside the
+// function. As in Python's client user name and password win over a token, and one without the other is ignored.
+func (l Layer) authorization(p *problems) func(context.Context) (string, error) {
+	switch {
+	case l.username.set && l.password.set:
+		return l.basicAuth(p)
+	case l.bearer.v.source != nil:
+		return fromTokenSource(l.bearer.v.source)
+	case l.bearer.set:
+		return l.bearerToken(p)
+	}
+	return nil
+}
+
+func (l Layer) basicAuth(p *problems) func(context.Context) (string, error) {
+	if l.username.v == "" || strings.Contains(l.username.v, ":") {
+		p.add(l.username.source, "a user name must not be empty, and must not hold a colon")
+	}
+	pair := []byte(l.username.v + ":" + l.password.v)
+	return staticHeader("Basic " + base64.StdEncoding.EncodeToString(pair))
+}
+
+func (l Layer) bearerToken(p *problems) func(context.Context) (string, error) {
+	if !validHeaderValue(l.bearer.v.token) {
+		p.add(l.bearer.source, "the token %s", notInHeader)
+	}
+	return staticHeader("Bearer " + l.bearer.v.token)
+}
+
+func staticHeader(value string) func(context.Context) (string, error) {
+	return func(context.Context) (string, error) { return value, nil }
+}
+
+func fromTokenSource(source func(context.Context) (string, error)) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		token, err := source(ctx)
+		switch {
+		case err != nil:
+			return "", fmt.Errorf("token source: %w", err)
+		case token == "":
+			return "", errors.New("token source: the token is empty")
+		case !validHeaderValue(token):
+			return "", errors.New("token source: the token " + notInHeader)
+		}
+		return "Bearer " + token, nil
+	}
+}

@@ -1,0 +1,93 @@
+// Package config makes one configuration of all the places where settings come from. Each place is a [Layer], and a
+// higher one wins: options, then the user info of the tracking URI, the environment, the credentials file, and the
+// defaults. Every setting is checked once, after the layers were merged, and knows where it came from, so that an error
+// can name the place to mend.
+package config
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+
+	"github.com/mlflow-go/mlflow/internal/transport"
+)
+
+// Options are the layer that a program sets, and what no other layer can set.
+type Options struct {
+	Layer
+
+	HTTPClient *http.Client
+	Edit       func(context.Context, *http.Request) error
+	Logger     *slog.Logger
+	// UserAgent is the whole User-Agent header, of WithUserAgent's product and the library's own.
+	UserAgent string
+
+	headers map[string]string
+}
+
+// A Machine is where the layers below the options are read from.
+type Machine struct {
+	Getenv func(name string) string
+	// Home returns the folder of the user, which may hold a credentials file.
+	Home func() (string, error)
+}
+
+// ThisMachine returns the machine that the program runs on.
+func ThisMachine() Machine { return Machine{Getenv: os.Getenv, Home: os.UserHomeDir} }
+
+// Resolve merges the options with the layers below them, and returns the result, or all that is wrong with it.
+func Resolve(options Options, machine Machine) (transport.Config, []error) {
+	var p problems
+	environment := readEnvironment(machine.Getenv, &p)
+	file := readCredentialsFile(machine.Home, environment, &p)
+	below := environment.over(file).over(defaults())
+	server, userInfo := parseTrackingURI(options.TrackingURI.or(below.TrackingURI), &p)
+	s := options.over(userInfo).over(below)
+
+	config := transport.Config{
+		HTTPClient:      options.HTTPClient,
+		TLS:             s.tls.v,
+		MaxConnsPerHost: s.maxConnsPerHost.v,
+		RefuseRedirects: !s.followRedirects.v,
+		Server:          server,
+		Workspace:       s.Workspace.v,
+		Authorization:   s.authorization(&p),
+		Header:          options.header(),
+		UserAgent:       options.UserAgent,
+		Edit:            options.Edit,
+		Timeout:         s.Timeout.v,
+		Retry:           s.retryPolicy(),
+		Logger:          options.Logger,
+	}
+	s.checkWorkspace(&p)
+	s.checkRetryPolicy(&p)
+	options.checkHeaders(&p)
+	s.checkTimeout(&p)
+	options.checkTLS(&p)
+	return config, p
+}
+
+func (l Layer) checkWorkspace(p *problems) {
+	name := l.Workspace
+	switch {
+	case !validHeaderValue(name.v):
+		p.add(name.source, "the name %s", notInHeader)
+	case strings.TrimSpace(name.v) != name.v:
+		// Servers take a blank name for none, and would write into the workspace "default".
+		p.add(name.source, "%q has spaces around it", name.v)
+	}
+}
+
+func (l Layer) checkTimeout(p *problems) {
+	if l.Timeout.v < 0 {
+		p.add(l.Timeout.source, "%v is negative", l.Timeout.v)
+	}
+}
+
+func (o Options) checkTLS(p *problems) {
+	if o.tls.set && o.HTTPClient != nil {
+		p.add(o.tls.source, "set it in the transport of WithHTTPClient's client instead")
+	}
+}
