@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/lab/servers"
 )
 
@@ -86,7 +87,7 @@ func serve(ctx context.Context, args []string) (err error) {
 
 // start starts the server that demo and serve share, and says what it does.
 func start(ctx context.Context, port int) (*servers.Server, error) {
-	root, err := servers.ModuleRoot()
+	root, err := scenario.ModuleRoot()
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +116,7 @@ func start(ctx context.Context, port int) (*servers.Server, error) {
 
 // goCommand returns a go command that works at the module root.
 func goCommand(args ...string) (*exec.Cmd, error) {
-	root, err := servers.ModuleRoot()
+	root, err := scenario.ModuleRoot()
 	if err != nil {
 		return nil, err
 	}
