@@ -10,31 +10,35 @@ TOOL := go tool -modfile=tools.mod
 # It may need a newer Go than the library does: auto fetches that as a module.
 LINT := GOTOOLCHAIN=auto go tool -modfile=lint.mod golangci-lint
 
+# The laboratory's commands are built and run from here. go run would make an error of Ctrl-C, which is how a server is
+# ended.
+LAB := go -C lab build -o ../.mlflow/bin/lab ./cmd && exec .mlflow/bin/lab
+
 .PHONY: demo
-demo: ## Run examples/quickstart against a real MLflow server, installed on first use
-	@go -C lab run ./cmd demo
+demo: ## Run examples/quickstart against a real MLflow server, installed on first use (PORT=5000 SERVER=3.17.2)
+	@$(LAB) demo
 
 .PHONY: server
 server: ## Keep a server running, with the demo's data (PORT=5000 SERVER=3.17.2)
-	@go -C lab run ./cmd serve
+	@$(LAB) serve
 
 .PHONY: test
-test: ## Run all unit tests: recorded answers are replayed, nothing is installed
+test: ## Run all unit tests: recorded responses are replayed, nothing is installed
 	@race=-race; go build -race runtime/cgo 2>/dev/null || \
 	{ race=; echo "The race detector needs a C compiler: testing without it."; }; \
 	go test $$race ./...
 
 .PHONY: integration
 integration: ## Test against real servers (SERVERS="2.9.2 3.17.2" or all, RUN=TestName, ARGS="-o FILE -resume")
-	@go -C lab run ./cmd integration $(ARGS)
+	@$(LAB) integration $(ARGS)
 
 .PHONY: chaos
 chaos: ## Break connections to a real server, kill it, and compare what is left (SEED=1 COUNT=1 ARGS="-load -limit 4m")
-	@go -C lab test ./chaos && go -C lab run ./chaos $(if $(SEED),-seed $(SEED)) $(if $(COUNT),-count $(COUNT)) $(ARGS)
+	@go -C lab test ./chaos && go -C lab build -o ../.mlflow/bin/chaos ./chaos && exec .mlflow/bin/chaos $(if $(SEED),-seed $(SEED)) $(if $(COUNT),-count $(COUNT)) $(ARGS)
 
 .PHONY: record
 record: ## Record testdata/ from real servers (SERVERS="3.17.2", RUN=TestName)
-	@go -C lab run ./cmd record
+	@$(LAB) record
 
 .PHONY: generate
 generate: ## Regenerate gen/ from openapi/mlflow.yaml

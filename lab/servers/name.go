@@ -18,6 +18,26 @@ func CheckName(name string) error {
 	return err
 }
 
+// Describe returns what people call the named server, such as "MLflow 3.17.2 on PostgreSQL".
+func Describe(name string) string {
+	s, err := parse(name)
+	switch {
+	case err != nil:
+		return name
+	case s.FastTrackML():
+		return "FastTrackML " + fastTrackMLRelease
+	}
+	return "MLflow " + s.Version + with[s.Store] + with[s.Feature]
+}
+
+// with says in words what a server's name adds to a release.
+var with = map[string]string{
+	scenario.StorePostgres:     " on PostgreSQL",
+	scenario.StoreFile:         " on files",
+	scenario.FeatureBasicAuth:  " with basic auth",
+	scenario.FeatureWorkspaces: " with workspaces",
+}
+
 // parse parses the name of a server that can be installed.
 func parse(name string) (scenario.Server, error) {
 	s, err := scenario.ParseServer(name)

@@ -53,3 +53,15 @@ func TestEnvironmentIsSharedByStoresAndFeatures(t *testing.T) {
 		assert.Equal(t, want, environment(s), name)
 	}
 }
+
+func TestDescribe(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"3.17.2":            "MLflow 3.17.2",
+		"2.22.5-postgres":   "MLflow 2.22.5 on PostgreSQL",
+		"3.17.2-workspaces": "MLflow 3.17.2 with workspaces",
+		"fasttrackml":       "FastTrackML " + fastTrackMLRelease,
+	} {
+		assert.Equal(t, want, Describe(name))
+	}
+}

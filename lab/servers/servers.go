@@ -125,6 +125,9 @@ func (s *Server) startAll(ctx context.Context) (err error) {
 	return s.launch(ctx)
 }
 
+// Port returns the port that the server listens on.
+func (s *Server) Port() int { return s.port }
+
 // Done is closed when the server has ended, asked to or not.
 func (s *Server) Done() <-chan struct{} { return s.process.done }
 
