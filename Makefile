@@ -8,7 +8,7 @@ help: ## List the targets
 # is apart from the generator's: a new linter must not change what is generated.
 TOOL := go tool -modfile=tools.mod
 # It may need a newer Go than the library does: auto fetches that as a module.
-LINT := GOTOOLCHAIN=auto go tool -modfile=lint.mod golangci-lint
+LINT := GOTOOLCHAIN=auto go tool -modfile=$(CURDIR)/lint.mod golangci-lint
 
 # The laboratory's commands are built and run from here. go run would make an error of Ctrl-C, which is how a server is
 # ended.
@@ -69,11 +69,13 @@ check-tidy: ## Check that go.mod holds what the library needs, and no more
 .PHONY: fmt
 fmt: ## Format the code
 	@$(LINT) fmt
+	@cd lab && $(LINT) fmt
 
 .PHONY: lint
 lint: ## Run go vet and the linters of .golangci.yml
 	@go vet ./...
 	@$(LINT) run
+	@cd lab && go vet ./... && $(LINT) run
 
 .PHONY: check
 check: check-tidy check-generate check-spec lint ## Check all that needs no server and no tests

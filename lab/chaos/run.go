@@ -75,8 +75,9 @@ func chaosRun(ctx context.Context, server *servers.Server, seed uint64) error {
 		points += len(series)
 	}
 	fmt.Printf("  faults: %v\n  retries: %v\n", proxy, retries)
-	fmt.Printf("  %d runs, %d metrics, %d params, %d tags in %d s; slowest call %d s; failed calls that had an effect: %d; second runs deleted: %d\n",
-		len(got.runs)-v.removed, points, len(want.params), len(want.tags), int(worked.Seconds()), int(want.slowest.Seconds()), v.landed, v.removed)
+	fmt.Printf("  %d runs, %d metrics, %d params, %d tags in %d s; slowest call %d s\n",
+		len(got.runs)-v.removed, points, len(want.params), len(want.tags), int(worked.Seconds()), int(want.slowest.Seconds()))
+	fmt.Printf("  failed calls that had an effect: %d; second runs deleted: %d\n", v.landed, v.removed)
 	fmt.Printf("  seed %d: calls %d, retries %d, errors %d, %v\n", seed, want.calls, retries.total(), want.errors, v)
 	for _, message := range want.messages[:min(5, len(want.messages))] {
 		fmt.Printf("  error: %s\n", message)

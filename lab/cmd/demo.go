@@ -51,7 +51,8 @@ func demoWithServer(ctx context.Context) (err error) {
 	if err := errors.Join(runQuickstart(ctx, server.URI), server.Stop()); err != nil {
 		return err
 	}
-	fmt.Printf("Done. The demo's server is stopped, and its data is kept.\nTo look at the link above in a browser, run: %s\n", serveCommand(server))
+	fmt.Println("Done. The demo's server is stopped, and its data is kept.")
+	fmt.Println("To look at the link above in a browser, run:", serveCommand(server))
 	return nil
 }
 
