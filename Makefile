@@ -45,7 +45,7 @@ generate: ## Regenerate gen/ from openapi/mlflow.yaml
 	$(TOOL) oapi-codegen -config oapi-codegen.yaml -o gen/mlflow.gen.go openapi/mlflow.yaml
 
 .PHONY: modules
-modules: ## Check and test the modules of their own, such as examples/sigv4
+modules: ## Check and test the modules below the root: lab and examples/sigv4
 	@set -e; for file in $$(find . -mindepth 2 -name go.mod -not -path './.mlflow/*'); do \
 		echo "$${file%/go.mod}"; \
 		(cd "$${file%/go.mod}" && go mod tidy -diff && go vet ./... && go test ./...); \
@@ -63,7 +63,7 @@ check-spec: ## Check that openapi/mlflow.yaml is valid OpenAPI
 	@$(TOOL) validate -multi openapi/mlflow.yaml
 
 .PHONY: check-tidy
-check-tidy: ## Check that go.mod holds what the library needs, and no more
+check-tidy: ## Check that go.mod holds what the library needs, and no more (make modules checks the others)
 	@go mod tidy -diff || { echo "go.mod is out of date: run go mod tidy" >&2; exit 1; }
 
 .PHONY: fmt
@@ -86,7 +86,7 @@ PLATFORMS := linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows
 cross: ## Build and vet for other systems and processors
 	@set -e; export CGO_ENABLED=0; for platform in $(PLATFORMS); do \
 		export GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
-		echo "$$platform"; go build ./...; go vet ./...; \
+		echo "$$platform"; go build ./...; go vet ./...; go -C lab vet ./cmd ./servers/...; \
 	done
 
 .PHONY: oldest
