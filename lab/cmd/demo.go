@@ -108,7 +108,7 @@ func serve(ctx context.Context, args []string) error {
 	return server.Stop()
 }
 
-// normalEnd makes no error of a Ctrl-C: to end the demo or the server with it is what it is for.
+// normalEnd returns no error after a Ctrl-C, which is a normal way to end the demo or the server.
 func normalEnd(ctx context.Context, err error) error {
 	if err != nil && errors.Is(err, context.Cause(ctx)) {
 		fmt.Println("\nStopped.")
