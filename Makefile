@@ -8,40 +8,44 @@ help: ## List the targets
 # is apart from the generator's: a new linter must not change what is generated.
 TOOL := go tool -modfile=tools.mod
 # It may need a newer Go than the library does: auto fetches that as a module.
-LINT := GOTOOLCHAIN=auto go tool -modfile=lint.mod golangci-lint
+LINT := GOTOOLCHAIN=auto go tool -modfile=$(CURDIR)/lint.mod golangci-lint
+
+# The laboratory's commands are built and run from here. go run would make an error of Ctrl-C, which is how a server is
+# ended.
+LAB := go -C lab build -o ../.mlflow/bin/lab ./cmd && exec .mlflow/bin/lab
 
 .PHONY: demo
-demo: ## Run examples/quickstart against a real MLflow server, installed on first use
-	@go -C lab run ./cmd demo
+demo: ## Run examples/quickstart against a real MLflow server, installed on first use (PORT=5000 SERVER=3.17.2)
+	@$(LAB) demo
 
 .PHONY: server
 server: ## Keep a server running, with the demo's data (PORT=5000 SERVER=3.17.2)
-	@go -C lab run ./cmd serve
+	@$(LAB) serve
 
 .PHONY: test
-test: ## Run all unit tests: recorded answers are replayed, nothing is installed
+test: ## Run all unit tests: recorded responses are replayed, nothing is installed
 	@race=-race; go build -race runtime/cgo 2>/dev/null || \
 	{ race=; echo "The race detector needs a C compiler: testing without it."; }; \
 	go test $$race ./...
 
 .PHONY: integration
 integration: ## Test against real servers (SERVERS="2.9.2 3.17.2" or all, RUN=TestName, ARGS="-o FILE -resume")
-	@go -C lab run ./cmd integration $(ARGS)
+	@$(LAB) integration $(ARGS)
 
 .PHONY: chaos
 chaos: ## Break connections to a real server, kill it, and compare what is left (SEED=1 COUNT=1 ARGS="-load -limit 4m")
-	@go -C lab test ./chaos && go -C lab run ./chaos $(if $(SEED),-seed $(SEED)) $(if $(COUNT),-count $(COUNT)) $(ARGS)
+	@go -C lab test ./chaos && go -C lab build -o ../.mlflow/bin/chaos ./chaos && exec .mlflow/bin/chaos $(if $(SEED),-seed $(SEED)) $(if $(COUNT),-count $(COUNT)) $(ARGS)
 
 .PHONY: record
 record: ## Record testdata/ from real servers (SERVERS="3.17.2", RUN=TestName)
-	@go -C lab run ./cmd record
+	@$(LAB) record
 
 .PHONY: generate
 generate: ## Regenerate gen/ from openapi/mlflow.yaml
 	$(TOOL) oapi-codegen -config oapi-codegen.yaml -o gen/mlflow.gen.go openapi/mlflow.yaml
 
 .PHONY: modules
-modules: ## Check and test the modules of their own, such as examples/sigv4
+modules: ## Check and test the modules below the root: lab and examples/sigv4
 	@set -e; for file in $$(find . -mindepth 2 -name go.mod -not -path './.mlflow/*'); do \
 		echo "$${file%/go.mod}"; \
 		(cd "$${file%/go.mod}" && go mod tidy -diff && go vet ./... && go test ./...); \
@@ -59,17 +63,19 @@ check-spec: ## Check that openapi/mlflow.yaml is valid OpenAPI
 	@$(TOOL) validate -multi openapi/mlflow.yaml
 
 .PHONY: check-tidy
-check-tidy: ## Check that go.mod holds what the library needs, and no more
+check-tidy: ## Check that go.mod holds what the library needs, and no more (make modules checks the others)
 	@go mod tidy -diff || { echo "go.mod is out of date: run go mod tidy" >&2; exit 1; }
 
 .PHONY: fmt
 fmt: ## Format the code
 	@$(LINT) fmt
+	@cd lab && $(LINT) fmt
 
 .PHONY: lint
 lint: ## Run go vet and the linters of .golangci.yml
 	@go vet ./...
 	@$(LINT) run
+	@cd lab && go vet ./... && $(LINT) run
 
 .PHONY: check
 check: check-tidy check-generate check-spec lint ## Check all that needs no server and no tests
@@ -80,7 +86,7 @@ PLATFORMS := linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows
 cross: ## Build and vet for other systems and processors
 	@set -e; export CGO_ENABLED=0; for platform in $(PLATFORMS); do \
 		export GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
-		echo "$$platform"; go build ./...; go vet ./...; \
+		echo "$$platform"; go build ./...; go vet ./...; go -C lab vet ./cmd ./servers/...; \
 	done
 
 .PHONY: oldest

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// idempotencyTag is where the library keeps the key of a run.
+// idempotencyTag is where the library keeps the key of a run. It is spelled out here, because what is under test must
+// not decide what is looked for.
 const idempotencyTag = "mlflow_go.idempotency_key"
 
 // A verdict is how what calls reported differs from what the server holds.
@@ -39,14 +40,14 @@ func (v *verdict) details() string {
 }
 
 // compare compares what calls reported with what the server holds when all is over.
-func compare(l *ledger, h *holdings) *verdict {
+func compare(want *expected, got *actual) *verdict {
 	v := &verdict{}
-	v.compareRuns(l, h)
-	v.comparePoints(l.points, h.points)
+	v.compareRuns(want, got)
+	v.comparePoints(want.points, got.points)
 	params, tags, statuses := make(map[item][]string), make(map[item][]string), make(map[item][]string)
-	for _, run := range h.runs {
+	for _, run := range got.runs {
 		id := run.Info.RunID
-		if !run.active() || !slices.ContainsFunc(run.Data.Tags, func(p pair) bool { return l.reported(p, id) }) {
+		if !run.active() || !slices.ContainsFunc(run.Data.Tags, func(p pair) bool { return want.returned(p, id) }) {
 			continue // compareRuns has judged it
 		}
 		for _, p := range run.Data.Params {
@@ -62,30 +63,30 @@ func compare(l *ledger, h *holdings) *verdict {
 		}
 	}
 	status := make(map[item]entry)
-	for id, e := range l.status {
+	for id, e := range want.status {
 		status[item{id, "status"}] = e
 	}
-	v.compareItems("param", l.params, params)
-	v.compareItems("tag", l.tags, tags)
+	v.compareItems("param", want.params, params)
+	v.compareItems("tag", want.tags, tags)
 	v.compareItems("status", status, statuses)
 	return v
 }
 
-// reported tells whether a tag is the key of a CreateRun that returned the run.
-func (l *ledger) reported(tag pair, runID string) bool {
-	return tag.Key == idempotencyTag && l.creates[tag.text()].runID == runID
+// returned tells whether a tag is the key of a CreateRun that returned the run.
+func (e *expected) returned(tag pair, runID string) bool {
+	return tag.Key == idempotencyTag && e.creates[tag.text()].runID == runID
 }
 
-func (v *verdict) compareRuns(l *ledger, h *holdings) {
+func (v *verdict) compareRuns(want *expected, got *actual) {
 	active := make(map[string][]string) // IDs of runs by key
-	for _, run := range h.runs {
+	for _, run := range got.runs {
 		key := "none"
 		for _, tag := range run.Data.Tags {
 			if tag.Key == idempotencyTag {
 				key = tag.text()
 			}
 		}
-		_, known := l.creates[key]
+		_, known := want.creates[key]
 		switch {
 		case !known:
 			v.ghosts = append(v.ghosts, fmt.Sprintf("run %s with key %q", run.Info.RunID, key))
@@ -95,7 +96,7 @@ func (v *verdict) compareRuns(l *ledger, h *holdings) {
 			v.removed++
 		}
 	}
-	for key, create := range l.creates {
+	for key, create := range want.creates {
 		ids := active[key]
 		switch {
 		case len(ids) > 1:
@@ -108,10 +109,10 @@ func (v *verdict) compareRuns(l *ledger, h *holdings) {
 	}
 }
 
-func (v *verdict) comparePoints(reported map[series][]point, held map[series][]heldPoint) {
-	for in, points := range reported {
-		byStep := make(map[int64][]heldPoint)
-		for _, there := range held[in] {
+func (v *verdict) comparePoints(want map[series][]point, got map[series][]actualPoint) {
+	for in, points := range want {
+		byStep := make(map[int64][]actualPoint)
+		for _, there := range got[in] {
 			byStep[there.Step] = append(byStep[there.Step], there)
 		}
 		for _, p := range points {
@@ -121,12 +122,12 @@ func (v *verdict) comparePoints(reported map[series][]point, held map[series][]h
 			switch {
 			case len(there) > 1:
 				v.doubled = append(v.doubled, fmt.Sprintf("%s: %v", name, there))
-			case len(there) == 0 && p.fate == stored:
+			case len(there) == 0 && p.reported == stored:
 				v.lost = append(v.lost, name)
 			case len(there) == 0:
 			case !same(p.value, float64(there[0].Value)), there[0].Timestamp < p.earliest, there[0].Timestamp > p.last:
 				v.ghosts = append(v.ghosts, fmt.Sprintf("%s from %d to %d: %v", name, p.earliest, p.last, there))
-			case p.fate == unknown:
+			case p.reported == unknown:
 				v.landed++
 			}
 		}
@@ -134,31 +135,31 @@ func (v *verdict) comparePoints(reported map[series][]point, held map[series][]h
 			v.ghosts = append(v.ghosts, fmt.Sprintf("metric %v: %v", in, there))
 		}
 	}
-	for in, points := range held {
-		if _, ok := reported[in]; !ok {
+	for in, points := range got {
+		if _, ok := want[in]; !ok {
 			v.ghosts = append(v.ghosts, fmt.Sprintf("metric %v: %v", in, points))
 		}
 	}
 }
 
-func (v *verdict) compareItems(kind string, reported map[item]entry, held map[item][]string) {
-	for in, e := range reported {
-		there := held[in]
+func (v *verdict) compareItems(kind string, want map[item]entry, got map[item][]string) {
+	for in, e := range want {
+		there := got[in]
 		name := fmt.Sprintf("%s %v value %q", kind, in, e.value)
 		switch {
 		case len(there) > 1:
 			v.doubled = append(v.doubled, fmt.Sprintf("%s: %q", name, there))
-		case len(there) == 0 && e.fate == stored:
+		case len(there) == 0 && e.reported == stored:
 			v.lost = append(v.lost, name)
 		case len(there) == 0:
 		case there[0] != e.value:
 			v.ghosts = append(v.ghosts, fmt.Sprintf("%s: %q", name, there))
-		case e.fate == unknown:
+		case e.reported == unknown:
 			v.landed++
 		}
 	}
-	for in, there := range held {
-		if _, ok := reported[in]; !ok {
+	for in, there := range got {
+		if _, ok := want[in]; !ok {
 			v.ghosts = append(v.ghosts, fmt.Sprintf("%s %v: %q", kind, in, there))
 		}
 	}

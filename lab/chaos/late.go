@@ -31,20 +31,20 @@ func lateCreates(ctx context.Context, server *servers.Server) error {
 	}
 	front := httptest.NewServer(relay)
 	defer front.Close()
-	c, err := newCrew(ctx, server, "late requests", mlflow.WithTrackingURI(front.URL))
+	w, err := newWorkers(ctx, server, "late requests", mlflow.WithTrackingURI(front.URL))
 	if err != nil {
 		return err
 	}
 	var working sync.WaitGroup
 	for i := range lateCalls {
-		working.Go(func() { c.create(ctx, strconv.Itoa(i)) })
+		working.Go(func() { w.create(ctx, strconv.Itoa(i)) })
 	}
 	working.Wait()
 	relay.pending.Wait()
 	if relay.failed > 0 {
 		return fmt.Errorf("the server did not run %d of the lost requests", relay.failed)
 	}
-	if err := c.settle(ctx, server, "lost requests that run late"); err != nil {
+	if err := w.settle(ctx, server, "lost requests that run late"); err != nil {
 		return fmt.Errorf("lost requests that run late: %w", err)
 	}
 	return nil
@@ -58,7 +58,7 @@ type lateRelay struct {
 	pending sync.WaitGroup
 
 	mu     sync.Mutex
-	seen   map[string]bool // by body: repeats send the same bytes
+	seen   map[string]bool // by body: retries send the same bytes
 	failed int
 }
 
@@ -103,7 +103,7 @@ func (l *lateRelay) handOn(path string, body []byte) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var run any
-	return ask(ctx, http.MethodPost, l.server+path, json.RawMessage(body), &run)
+	return call(ctx, http.MethodPost, l.server+path, json.RawMessage(body), &run)
 }
 
 // reset ends a connection such that the client learns that its request is lost.

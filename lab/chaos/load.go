@@ -39,14 +39,14 @@ const stall = 25 * time.Second
 
 // crowd has 64 goroutines log with the default client at once.
 func crowd(ctx context.Context, server *servers.Server) error {
-	c, err := newCrew(ctx, server, "crowd")
+	w, err := newWorkers(ctx, server, "crowd")
 	if err != nil {
 		return err
 	}
 	var working sync.WaitGroup
 	for i := range 64 {
 		working.Go(func() {
-			run := c.create(ctx, strconv.Itoa(i))
+			run := w.create(ctx, strconv.Itoa(i))
 			if run == nil {
 				return
 			}
@@ -55,31 +55,31 @@ func crowd(ctx context.Context, server *servers.Server) error {
 				for k := range batch {
 					batch[k] = tracking.Metric{Key: "loss", Value: float64(k), Step: 100*step + int64(k)}
 				}
-				c.logBatch(ctx, run.Info.RunID, batch, nil, nil)
-				c.logMetric(ctx, run.Info.RunID, tracking.Metric{Key: "loss", Value: 1, Step: 100*step + 50})
+				w.logBatch(ctx, run.Info.RunID, batch, nil, nil)
+				w.logMetric(ctx, run.Info.RunID, tracking.Metric{Key: "loss", Value: 1, Step: 100*step + 50})
 			}
 		})
 	}
 	working.Wait()
-	if err := c.settle(ctx, server, "64 goroutines"); err != nil {
+	if err := w.settle(ctx, server, "64 goroutines"); err != nil {
 		return err
 	}
-	if c.ledger.slowest > stall {
-		return fmt.Errorf("a call took %v", c.ledger.slowest)
+	if w.expected.slowest > stall {
+		return fmt.Errorf("a call took %v", w.expected.slowest)
 	}
 	return nil
 }
 
 // create creates a run with a key, and returns nil if that failed.
-func (c *crew) create(ctx context.Context, key string, options ...tracking.CreateRunOption) (run *tracking.Run) {
+func (w *workers) create(ctx context.Context, key string, options ...tracking.CreateRunOption) (run *tracking.Run) {
 	options = append(options, tracking.WithIdempotencyKey(key))
-	c.ledger.call(func() (err error) {
-		run, err = c.client.CreateRun(ctx, c.experimentID, options...)
+	w.expected.call(func() (err error) {
+		run, err = w.client.CreateRun(ctx, w.experimentID, options...)
 		return err
-	}, func(fate fate, _ error) {
-		c.ledger.creates[key] = create{}
-		if fate == stored {
-			c.ledger.creates[key] = create{run.Info.RunID}
+	}, func(reported report, _ error) {
+		w.expected.creates[key] = create{}
+		if reported == stored {
+			w.expected.creates[key] = create{run.Info.RunID}
 		}
 	})
 	return run
@@ -92,20 +92,20 @@ const (
 
 // aroundKeepAlive logs over several connections, each of which rests for about as long as the server keeps one open.
 func aroundKeepAlive(ctx context.Context, server *servers.Server, name string, options ...mlflow.Option) error {
-	c, err := newCrew(ctx, server, name, options...)
+	w, err := newWorkers(ctx, server, name, options...)
 	if err != nil {
 		return err
 	}
-	run, err := c.client.CreateRun(ctx, c.experimentID, tracking.WithIdempotencyKey("k"))
+	run, err := w.client.CreateRun(ctx, w.experimentID, tracking.WithIdempotencyKey("k"))
 	if err != nil {
 		return err
 	}
-	c.ledger.creates["k"] = create{run.Info.RunID}
+	w.expected.creates["k"] = create{run.Info.RunID}
 	var working sync.WaitGroup
 	for i := range int64(keepAliveConnections) {
 		working.Go(func() {
 			for round := range int64(keepAliveRounds) {
-				c.logMetric(ctx, run.Info.RunID, tracking.Metric{Key: "loss", Value: 1, Step: 100*i + round})
+				w.logMetric(ctx, run.Info.RunID, tracking.Metric{Key: "loss", Value: 1, Step: 100*i + round})
 				// From 4.9 to 5.1 s in even steps.
 				share := float64(keepAliveConnections*round+i) / (keepAliveConnections * keepAliveRounds)
 				wait(ctx, 4900*time.Millisecond+time.Duration(share*float64(200*time.Millisecond)))
@@ -113,36 +113,37 @@ func aroundKeepAlive(ctx context.Context, server *servers.Server, name string, o
 		})
 	}
 	working.Wait()
-	if err := c.settle(ctx, server, "keep-alive, "+name); err != nil {
+	if err := w.settle(ctx, server, "keep-alive, "+name); err != nil {
 		return fmt.Errorf("requests around the keep-alive limit, %s: %w", name, err)
 	}
 	return nil
 }
 
-// newCrew returns a crew with a client of the default settings and an experiment of its own.
-func newCrew(ctx context.Context, server *servers.Server, name string, options ...mlflow.Option) (*crew, error) {
-	repeats := newCounter()
+// newWorkers returns workers with a client of the default settings and an experiment of its own.
+func newWorkers(ctx context.Context, server *servers.Server, name string, options ...mlflow.Option) (*workers, error) {
+	retries := newCounter()
 	client, err := mlflow.NewClient(append([]mlflow.Option{
-		mlflow.WithTrackingURI(server.URI), mlflow.WithLogger(slog.New(repeats)),
+		mlflow.WithTrackingURI(server.URI), mlflow.WithLogger(slog.New(retries)),
 	}, options...)...)
 	if err != nil {
 		return nil, err
 	}
 	experimentID, err := client.Tracking().CreateExperiment(ctx, name)
-	return &crew{client: client.Tracking(), experimentID: experimentID, ledger: newLedger(), repeats: repeats}, err
+	return &workers{client: client.Tracking(), experimentID: experimentID, expected: newExpected(), retries: retries}, err
 }
 
 // settle compares, and lets no call have failed.
-func (c *crew) settle(ctx context.Context, server *servers.Server, name string) error {
-	held, err := read(ctx, server.URI, c.experimentID)
+func (w *workers) settle(ctx context.Context, server *servers.Server, name string) error {
+	got, err := read(ctx, server.URI, w.experimentID)
 	if err != nil {
 		return err
 	}
-	l, v := c.ledger, compare(c.ledger, held)
-	fmt.Printf("%s: calls %d, repeats %d, errors %d, %v; slowest call %.1f s\n",
-		name, l.calls, c.repeats.total(), l.errors, v, l.slowest.Seconds())
-	if l.errors > 0 {
-		return fmt.Errorf("%d calls failed, the first one with: %s", l.errors, l.messages[0])
+	want := w.expected
+	v := compare(want, got)
+	fmt.Printf("%s: calls %d, retries %d, errors %d, %v; slowest call %.1f s\n",
+		name, want.calls, w.retries.total(), want.errors, v, want.slowest.Seconds())
+	if want.errors > 0 {
+		return fmt.Errorf("%d calls failed, the first one with: %s", want.errors, want.messages[0])
 	}
 	if !v.ok() {
 		return fmt.Errorf("%v\n%s", v, v.details())

@@ -1,9 +1,9 @@
-// Chaos gives the library a bad day on real parts. Between a client and an MLflow server on SQLite stands toxiproxy,
+// Chaos tests the library on real parts that break. Between a client and an MLflow server on SQLite stands toxiproxy,
 // which cuts, stalls and slows connections at random while 8 workers create 200 runs and log 20,000 metrics, params
 // and tags; meanwhile the server is killed and started again. Then the server is read, past the proxy, and compared with
 // what the calls had reported. See docs/chaos.md.
 //
-//	go run . [-seed N] [-count N] [-limit 4m] [-load]
+//	go -C lab run ./chaos [-seed N] [-count N] [-limit 4m] [-load]
 //
 // -count goes on with the seeds that follow. -load first checks that 64 goroutines at once neither stall the server nor
 // fail, that a lost CreateRun which runs late leaves one run, and that requests around the keep-alive limit are not lost.
@@ -24,9 +24,9 @@ import (
 
 func main() {
 	seed := flag.Uint64("seed", 0, "of the faults and the work; 0 takes one from the clock")
-	count := flag.Int("count", 1, "how many seeds to run, one after the other")
+	count := flag.Int("count", 1, "how many seeds to run, one after another")
 	limit := flag.Duration("limit", 4*time.Minute, "how long one seed may take, start and comparison included")
-	withLoad := flag.Bool("load", false, "also check load, late requests and keep-alive")
+	withLoad := flag.Bool("load", false, "check load, late requests and keep-alive first")
 	flag.Parse()
 	if *seed == 0 {
 		*seed = uint64(time.Now().Unix()) // short enough to type in again
@@ -53,7 +53,7 @@ func run(ctx context.Context, seed uint64, count int, limit time.Duration, withL
 		seed := seed + i
 		fmt.Printf("seed %d\n", seed)
 		err := onServer(ctx, limit, func(ctx context.Context, server *servers.Server) error {
-			return badDay(ctx, server, seed)
+			return chaosRun(ctx, server, seed)
 		})
 		if err != nil {
 			failures = append(failures, fmt.Errorf("seed %d: %w", seed, err))

@@ -14,33 +14,25 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/lab/servers"
 	"github.com/mlflow-go/mlflow/lab/servers/matrix"
 )
 
-// testTimeout is long: one worker of a slow server answers all tests in turn.
+// testTimeout is long: one worker of a slow server takes all requests in turn.
 const testTimeout = "20m"
 
 // testPackages are those with scenarios.
 var testPackages = []string{"./tracking"}
 
-// integrationServers are one release of each generation, each kind of store, and what can be switched on.
-var integrationServers = []string{
-	"2.9.2", "2.17.2", "2.22.5", "3.1.4", "3.17.2", "3.18.0",
-	"2.22.5-postgres", "3.17.2-postgres",
-	"2.9.2-file", "2.22.5-file", "3.1.4-file", "3.17.2-file",
-	"2.22.5-basicauth", "3.17.2-basicauth", "3.17.2-workspaces",
-	"fasttrackml",
-}
-
 func integration(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("integration", flag.ExitOnError)
 	output := flags.String("o", "", "also write the table to this `file`, as Markdown")
-	resume := flags.Bool("resume", false, "do not repeat what has passed in an earlier run")
+	resume := flags.Bool("resume", false, "skip what has passed in an earlier run")
 	if err := parseFlags(flags, args); err != nil {
 		return err
 	}
-	names, err := serverNames(ctx, integrationServers)
+	names, err := serverNames(ctx, servers.Matrix)
 	if err != nil {
 		return err
 	}
@@ -247,7 +239,7 @@ func writeMarkdown(name string, columns []matrix.Column, merge bool) error {
 
 // columnFile names the file that keeps a server's column for -resume.
 func columnFile(server string) (string, error) {
-	root, err := servers.ModuleRoot()
+	root, err := scenario.ModuleRoot()
 	return filepath.Join(root, ".mlflow", "matrix", server+".json"), err
 }
 

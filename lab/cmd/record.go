@@ -8,17 +8,15 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/lab/servers"
 )
-
-// recordServers are those whose exchanges are kept in the repository: one release of each generation.
-var recordServers = []string{"2.9.2", "2.17.2", "2.22.5", "3.1.4", "3.17.2", "3.18.0"}
 
 func record(ctx context.Context, args []string) error {
 	if err := parseFlags(flag.NewFlagSet("record", flag.ExitOnError), args); err != nil {
 		return err
 	}
-	names, err := serverNames(ctx, recordServers)
+	names, err := serverNames(ctx, servers.Recorded)
 	if err != nil {
 		return err
 	}
@@ -43,7 +41,7 @@ func recordServer(ctx context.Context, name string) (err error) {
 	}
 	defer func() { err = errors.Join(err, server.Remove()) }()
 
-	root, err := servers.ModuleRoot()
+	root, err := scenario.ModuleRoot()
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,11 @@
 package servers
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/mlflow-go/mlflow/internal/scenario"
 )
 
 // A home is the folder that everything is kept in.
@@ -16,9 +16,9 @@ func (h home) env(name string) string      { return filepath.Join(string(h), "en
 func (h home) python(name string) string   { return filepath.Join(h.env(name), "bin", "python") }
 func (h home) complete(name string) string { return filepath.Join(h.env(name), "complete") }
 
-// findHome returns the .mlflow folder of this module.
+// findHome returns the .mlflow folder of the library's module.
 func findHome() (home, error) {
-	root, err := ModuleRoot()
+	root, err := scenario.ModuleRoot()
 	return home(filepath.Join(root, ".mlflow")), err
 }
 
@@ -28,22 +28,4 @@ func (h home) lock(ctx context.Context) (unlock func(), err error) {
 		return nil, err
 	}
 	return lock(ctx, filepath.Join(string(h), "lock"))
-}
-
-// ModuleRoot returns the root of this module, from the working folder up.
-func ModuleRoot() (string, error) {
-	start, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for dir := start; ; dir = filepath.Dir(dir) {
-		// Nested modules have another name.
-		if mod, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil &&
-			bytes.HasPrefix(mod, []byte("module github.com/mlflow-go/mlflow\n")) {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("%s is not inside the module github.com/mlflow-go/mlflow", start)
-		}
-	}
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/mlflow-go/mlflow/internal/scenario"
 )
 
 const fastTrackMLRelease = "0.6.0"
@@ -42,18 +44,18 @@ var pins = map[string][]string{
 // A recipe says what an environment is made of.
 type recipe struct {
 	python       string // versions that will do
-	release      string // the requirement whose upload date bounds all others
+	release      string // the requirement whose upload date limits all others
 	requirements []string
 	over         string // put over all that, without dependencies
 }
 
-func (s spec) recipe() recipe {
-	if s.product == fastTrackML {
-		pin := fastTrackML + "==" + s.release
+func recipeOf(s scenario.Server) recipe {
+	if s.FastTrackML() {
+		pin := s.Kind + "==" + fastTrackMLRelease
 		return recipe{python: ">=3.10,<3.12", release: pin, requirements: []string{pin, pkgResources}}
 	}
-	r := recipe{python: s.python()}
-	release := s.release
+	r := recipe{python: pythonOf(s)}
+	release := s.Version
 	if base, ok := putOver[release]; ok {
 		r.over = "mlflow==" + release
 		release = base
@@ -63,13 +65,13 @@ func (s spec) recipe() recipe {
 	return r
 }
 
-// python returns the Python versions that an MLflow release runs on, and that
+// pythonOf returns the Python versions that an MLflow release runs on, and that
 // the packages of its days have wheels for.
-func (s spec) python() string {
+func pythonOf(s scenario.Server) string {
 	switch {
-	case before(s.release, "3.0.0"):
+	case s.Before("3.0.0"):
 		return ">=3.10,<3.12" // on 3.12 MLflow 2.9 breaks
-	case before(s.release, "3.10.0"):
+	case s.Before("3.10.0"):
 		return ">=3.10,<3.14"
 	default:
 		return ">=3.10,<3.15"
@@ -92,9 +94,9 @@ func Installed(name string) bool {
 	return err == nil && home.has(spec)
 }
 
-func (h home) has(s spec) bool {
-	made, err := os.ReadFile(h.complete(s.environment()))
-	return err == nil && string(made) == s.recipe().String()
+func (h home) has(s scenario.Server) bool {
+	made, err := os.ReadFile(h.complete(environment(s)))
+	return err == nil && string(made) == recipeOf(s).String()
 }
 
 // Install installs the named server unless it is installed. It needs Python and,
@@ -139,21 +141,21 @@ func Uninstall(ctx context.Context, name string) error {
 	}
 	defer unlock()
 	// The marker first: half an environment must not look like one.
-	if err := os.Remove(home.complete(spec.environment())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(home.complete(environment(spec))); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := os.RemoveAll(home.env(spec.environment())); err != nil {
+	if err := os.RemoveAll(home.env(environment(spec))); err != nil {
 		return err
 	}
-	_, err = home.runUV(ctx, "", "cache", "clean", spec.product, "mlflow-skinny", "mlflow-tracing")
+	_, err = home.runUV(ctx, "", "cache", "clean", spec.Kind, "mlflow-skinny", "mlflow-tracing")
 	return err
 }
 
-func (h home) install(ctx context.Context, s spec) error {
+func (h home) install(ctx context.Context, s scenario.Server) error {
 	if err := h.installUV(ctx); err != nil {
 		return err
 	}
-	recipe, env := s.recipe(), h.env(s.environment())
+	recipe, env := recipeOf(s), h.env(environment(s))
 	uploaded, err := h.uploaded(ctx, recipe.release)
 	if err != nil {
 		return err
@@ -174,5 +176,5 @@ func (h home) install(ctx context.Context, s spec) error {
 			return err
 		}
 	}
-	return os.WriteFile(h.complete(s.environment()), []byte(recipe.String()), 0o644)
+	return os.WriteFile(h.complete(environment(s)), []byte(recipe.String()), 0o644)
 }

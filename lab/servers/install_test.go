@@ -28,7 +28,7 @@ func TestRecipe(t *testing.T) {
 			t.Parallel()
 			s, err := parse(test.name)
 			require.NoError(t, err)
-			r := s.recipe()
+			r := recipeOf(s)
 			assert.Equal(t, test.python, r.python)
 			assert.Equal(t, test.release, r.release)
 			assert.Equal(t, test.requirement, r.requirements[0])
@@ -42,7 +42,7 @@ func TestPins(t *testing.T) {
 	for release, pins := range pins {
 		s, err := parse(release)
 		require.NoError(t, err)
-		assert.Subset(t, s.recipe().requirements, pins)
+		assert.Subset(t, recipeOf(s).requirements, pins)
 	}
 }
 
@@ -53,7 +53,7 @@ func TestRecipesDiffer(t *testing.T) {
 	require.NoError(t, err)
 	newer, err := parse("3.18.0")
 	require.NoError(t, err)
-	assert.NotEqual(t, older.recipe().String(), newer.recipe().String())
+	assert.NotEqual(t, recipeOf(older).String(), recipeOf(newer).String())
 }
 
 func TestLastUpload(t *testing.T) {

@@ -12,13 +12,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mlflow-go/mlflow/internal/scenario"
 )
 
-// startTimeout bounds how long a server may take until it answers. The first
+// startTimeout limits how long a server may take until it responds. The first
 // start of an environment compiles its Python code: 25 s on two cores.
 const startTimeout = 2 * time.Minute
 
-// launch starts the server's process and waits until it answers.
+// launch starts the server's process and waits until it responds.
 func (s *Server) launch(ctx context.Context) error {
 	// A free port can be taken by somebody else before the server gets it.
 	for attempt := 1; ; attempt++ {
@@ -54,7 +56,7 @@ func (s *Server) launchOnce(ctx context.Context) error {
 		return fmt.Errorf("start %s: %w", s.Name, err)
 	}
 	uri := "http://" + address(port)
-	if err := s.waitForAnswer(ctx, uri); err != nil {
+	if err := s.waitForResponse(ctx, uri); err != nil {
 		s.process.stop()
 		return fmt.Errorf("start %s: %w", s.Name, err)
 	}
@@ -66,7 +68,7 @@ func (s *Server) launchOnce(ctx context.Context) error {
 // names files relative to it: a store's URI then needs no escaping.
 func (s *Server) command(port int) (*exec.Cmd, error) {
 	var cmd *exec.Cmd
-	if s.spec.product == fastTrackML {
+	if s.spec.FastTrackML() {
 		cmd = exec.Command(filepath.Join(filepath.Dir(s.Python), "fml"), "server",
 			"--listen-address", address(port),
 			"--database-uri", "sqlite://fasttrackml.db")
@@ -94,10 +96,10 @@ func (s *Server) command(port int) (*exec.Cmd, error) {
 }
 
 func (s *Server) storeURI() string {
-	switch s.spec.store {
-	case storePostgres:
+	switch s.spec.Store {
+	case scenario.StorePostgres:
 		return s.database.uri()
-	case storeFile:
+	case scenario.StoreFile:
 		return "./mlruns"
 	default:
 		return "sqlite:///mlflow.db"
@@ -112,9 +114,9 @@ func cleanEnviron() []string {
 	})
 }
 
-// waitForAnswer returns when the server answers at uri, and fails when its
+// waitForResponse returns when the server responds at uri, and fails when its
 // process ends before or takes too long.
-func (s *Server) waitForAnswer(ctx context.Context, uri string) error {
+func (s *Server) waitForResponse(ctx context.Context, uri string) error {
 	timeout := time.After(startTimeout)
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -123,20 +125,20 @@ func (s *Server) waitForAnswer(ctx context.Context, uri string) error {
 		case <-s.process.done:
 			return s.failure()
 		case <-timeout:
-			return s.describe(fmt.Errorf("no answer within %s", startTimeout))
+			return s.describe(fmt.Errorf("no response within %s", startTimeout))
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-tick.C:
-			if answers(ctx, uri+"/health") {
+			if responds(ctx, uri+"/health") {
 				return nil
 			}
 		}
 	}
 }
 
-// answers reports whether a server answers at url. Any answer of its own will
+// responds reports whether a server responds at url. Any response of its own will
 // do: options can move the health endpoint or guard it.
-func answers(ctx context.Context, url string) bool {
+func responds(ctx context.Context, url string) bool {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)

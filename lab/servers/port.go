@@ -15,7 +15,7 @@ var ErrPortInUse = errors.New("the port is in use")
 
 // freePort returns a port that nobody listened on a moment ago. It is not one of
 // those that systems hand out for port 0: in the half minute until a server
-// listens, somebody's test could get it, and answer in the server's place.
+// listens, somebody's test could get it, and respond in the server's place.
 func freePort() (int, error) {
 	const first, last = 20000, 29999
 	for attempt := 1; ; attempt++ {

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/mlflow-go/mlflow/internal/scenario"
 )
 
 var availableVersions = regexp.MustCompile(`(?m)^Available versions: (.*)$`)
@@ -27,12 +29,18 @@ func Releases(ctx context.Context) ([]string, error) {
 	if err := home.installUV(ctx); err != nil {
 		return nil, err
 	}
-	pip := exec.Command(filepath.Join(home.uv(), "bin", "python"), "-m", "pip", "index", "versions", mlflow)
+	pip := exec.Command(filepath.Join(home.uv(), "bin", "python"), "-m", "pip", "index", "versions", scenario.KindMLflow)
 	listing, err := output(ctx, pip)
 	if err != nil {
 		return nil, err
 	}
 	return parseReleases(listing)
+}
+
+// finalRelease reports whether a version is a final release that is supported.
+func finalRelease(version string) bool {
+	s, err := parse(version)
+	return err == nil && s.Version == version
 }
 
 // parseReleases reads pip's listing, which is newest first.
@@ -42,7 +50,7 @@ func parseReleases(listing string) ([]string, error) {
 		return nil, errors.New("pip index versions lists no versions of mlflow")
 	}
 	releases := slices.DeleteFunc(strings.Split(match[1], ", "), func(release string) bool {
-		return !namePattern.MatchString(release) || before(release, oldest)
+		return !finalRelease(release)
 	})
 	slices.Reverse(releases)
 	return releases, nil

@@ -32,6 +32,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/mlflow-go/mlflow/internal/scenario"
 )
 
 // Options say how to start a server. The zero value is a fresh server on a free port.
@@ -49,7 +51,7 @@ type Options struct {
 	Env []string
 }
 
-// A Server is a tracking server that was started by this process and answers at
+// A Server is a tracking server that was started by this process and responds at
 // URI. Its methods must not be called at the same time.
 type Server struct {
 	Name   string
@@ -58,7 +60,7 @@ type Server struct {
 	Log    string // the file with its output
 	Python string // an interpreter that has the same release's Python client
 
-	spec     spec
+	spec     scenario.Server
 	opts     Options
 	port     int
 	process  *process
@@ -66,7 +68,7 @@ type Server struct {
 }
 
 // Start installs the named server if need be, starts it, and returns once it
-// answers. Canceling ctx later does not stop the server: call Stop.
+// responds. Canceling ctx later does not stop the server: call Stop.
 func Start(ctx context.Context, name string, opts Options) (*Server, error) {
 	if err := Install(ctx, name); err != nil {
 		return nil, err
@@ -79,7 +81,7 @@ func Start(ctx context.Context, name string, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Name: name, spec: spec, opts: opts, port: opts.Port, Python: home.python(spec.environment())}
+	s := &Server{Name: name, spec: spec, opts: opts, port: opts.Port, Python: home.python(environment(spec))}
 	made, err := s.makeDir(home)
 	if err != nil {
 		return nil, err
@@ -115,13 +117,16 @@ func (s *Server) makeDir(home home) (made bool, err error) {
 }
 
 func (s *Server) startAll(ctx context.Context) (err error) {
-	if s.spec.store == storePostgres {
+	if s.spec.Store == scenario.StorePostgres {
 		if s.database, err = startPostgres(ctx); err != nil {
 			return fmt.Errorf("start %s: %w", s.Name, err)
 		}
 	}
 	return s.launch(ctx)
 }
+
+// Port returns the port that the server listens on.
+func (s *Server) Port() int { return s.port }
 
 // Done is closed when the server has ended, asked to or not.
 func (s *Server) Done() <-chan struct{} { return s.process.done }

@@ -29,9 +29,23 @@ func (h home) installUV(ctx context.Context) error {
 	}
 	pip := exec.Command(filepath.Join(h.uv(), "bin", "python"), "-m", "pip", "install", "--quiet", "uv=="+uvRelease)
 	if _, err := output(ctx, pip); err != nil {
-		return err
+		return explainPip(err)
 	}
 	return os.WriteFile(filepath.Join(h.uv(), "complete-"+uvRelease), nil, 0o644)
+}
+
+// brokenConnection matches pip's warning of a retry: what Python's exception says, without the address of an object in it.
+var brokenConnection = regexp.MustCompile(`after connection broken by '(.*?\('?)(?:<[^>]*>[:,] )?(.*)': /`)
+
+// explainPip says why pip did not reach the package index, if that is what went wrong: pip itself warns of each retry, and
+// then reports that there is no such package.
+func explainPip(err error) error {
+	match := brokenConnection.FindStringSubmatch(err.Error())
+	if match == nil {
+		return err
+	}
+	return fmt.Errorf("pip cannot reach the package index: %s%s\n"+
+		"Check the network, and which index pip is set up to use: PIP_INDEX_URL, or python3 -m pip config list", match[1], match[2])
 }
 
 // findPython returns a Python that can make environments.

@@ -115,7 +115,7 @@ func skipped(tests []*test, of *test) []string {
 
 // failure returns the whole output of a failed test with its subtests. For a
 // package it is what belongs to none of its tests, and empty if one of them
-// failed: the package then only repeats that.
+// failed: the package then only says so again.
 func failure(tests []*test, of *test) string {
 	var output strings.Builder
 	for _, t := range tests {

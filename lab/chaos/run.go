@@ -20,24 +20,24 @@ import (
 // patience outlasts the restart of a server many times over.
 var patience = mlflow.RetryPolicy{MaxAttempts: 60, MinBackoff: 50 * time.Millisecond, MaxBackoff: 3 * time.Second}
 
-// timeout bounds one attempt. It is long enough for a busy server.
+// timeout limits one attempt. It is long enough for a busy server.
 const timeout = 4 * time.Second
 
-// badDay does the work of one seed while things break, and compares.
-func badDay(ctx context.Context, server *servers.Server, seed uint64) error {
+// chaosRun does the work of one seed while things break, and compares.
+func chaosRun(ctx context.Context, server *servers.Server, seed uint64) error {
 	began := time.Now()
-	line, err := newLine(strings.TrimPrefix(server.URI, "http://"))
+	proxy, err := newProxy(strings.TrimPrefix(server.URI, "http://"))
 	if err != nil {
 		return err
 	}
-	defer line.proxy.Stop()
-	repeats := newCounter()
+	defer proxy.toxi.Stop()
+	retries := newCounter()
 	client, err := mlflow.NewClient(
-		mlflow.WithTrackingURI(line.uri()),
+		mlflow.WithTrackingURI(proxy.uri()),
 		mlflow.WithTimeout(timeout),
 		mlflow.WithRetry(patience),
 		mlflow.WithBatchLimits(tracking.BatchLimits{Metrics: 30}), // two requests for a batch
-		mlflow.WithLogger(slog.New(repeats)),
+		mlflow.WithLogger(slog.New(retries)),
 	)
 	if err != nil {
 		return err
@@ -46,63 +46,65 @@ func badDay(ctx context.Context, server *servers.Server, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	c := &crew{client: client.Tracking(), experimentID: experimentID, seed: seed, ledger: newLedger(), repeats: repeats}
+	w := &workers{client: client.Tracking(), experimentID: experimentID, seed: seed, expected: newExpected(), retries: retries}
 
 	trouble, calm := context.WithCancel(ctx)
 	defer calm()
 	broken := make(chan error, 2)
-	go func() { broken <- line.trouble(trouble, rand.New(rand.NewPCG(seed, 1))) }()
-	go func() { broken <- crash(trouble, server, c, rand.New(rand.NewPCG(seed, 2))) }()
-	c.work(ctx)
+	go func() { broken <- proxy.trouble(trouble, rand.New(rand.NewPCG(seed, 1))) }()
+	go func() { broken <- crash(trouble, server, w, rand.New(rand.NewPCG(seed, 2))) }()
+	w.work(ctx)
 	calm()
 	if err := errors.Join(<-broken, <-broken); err != nil {
 		return err
 	}
 	// What was lost on the way must not arrive while we look.
-	line.proxy.Stop()
+	proxy.toxi.Stop()
 	if err := server.Restart(ctx); err != nil {
 		return err
 	}
 	worked := time.Since(began)
-	held, err := read(ctx, server.URI, experimentID)
+	got, err := read(ctx, server.URI, experimentID)
 	if err != nil {
 		return err
 	}
-	l, v := c.ledger, compare(c.ledger, held)
+	want := w.expected
+	v := compare(want, got)
 	points := 0
-	for _, held := range held.points {
-		points += len(held)
+	for _, series := range got.points {
+		points += len(series)
 	}
-	fmt.Printf("  faults: %v\n  repeats: %v\n", line, repeats)
-	fmt.Printf("  %d runs, %d metrics, %d params, %d tags in %d s; slowest call %d s; failed calls that had an effect: %d; second runs deleted: %d\n",
-		len(held.runs)-v.removed, points, len(l.params), len(l.tags), int(worked.Seconds()), int(l.slowest.Seconds()), v.landed, v.removed)
-	fmt.Printf("  seed %d: calls %d, repeats %d, errors %d, %v\n", seed, l.calls, repeats.total(), l.errors, v)
-	for _, message := range l.messages[:min(5, len(l.messages))] {
+	fmt.Printf("  faults: %v\n  retries: %v\n", proxy, retries)
+	fmt.Printf("  %d runs, %d metrics, %d params, %d tags in %d s; slowest call %d s\n",
+		len(got.runs)-v.removed, points, len(want.params), len(want.tags), int(worked.Seconds()), int(want.slowest.Seconds()))
+	fmt.Printf("  failed calls that had an effect: %d; second runs deleted: %d\n", v.landed, v.removed)
+	fmt.Printf("  seed %d: calls %d, retries %d, errors %d, %v\n", seed, want.calls, retries.total(), want.errors, v)
+	for _, message := range want.messages[:min(5, len(want.messages))] {
 		fmt.Printf("  error: %s\n", message)
 	}
 	switch {
 	case !v.ok():
 		return fmt.Errorf("%v\n%s", v, v.details())
-	case l.errors > l.calls/50:
+	case want.errors > want.calls/50:
 		return errors.New("so many calls failed that the comparison tells little")
-	case repeats.total() < l.calls/50:
-		return errors.New("so few requests were repeated that the comparison tells little")
+	case retries.total() < want.calls/50:
+		return errors.New("so few requests were retried that the comparison tells little")
 	}
 	return nil
 }
 
 // crash kills the server and starts it again, when a share of the work is done that the seed decides.
-func crash(ctx context.Context, server *servers.Server, c *crew, r *rand.Rand) error {
+func crash(ctx context.Context, server *servers.Server, w *workers, r *rand.Rand) error {
 	at := 0.1 + 0.6*r.Float64()
-	for c.progress() < at && ctx.Err() == nil {
+	for w.progress() < at && ctx.Err() == nil {
 		wait(ctx, 10*time.Millisecond)
 	}
 	server.Kill()
 	wait(ctx, between(r, 0, 2000))
-	return server.Restart(context.WithoutCancel(ctx)) // also if the work ends meanwhile: the comparison needs a server
+	return server.Restart(context.WithoutCancel(ctx)) // even if the work ends meanwhile: the comparison needs a server
 }
 
-// A counter is a log handler that counts why requests were repeated.
+// A counter is a log handler that counts why requests were retried.
 type counter struct {
 	slog.Handler // of what is not counted
 
@@ -118,14 +120,12 @@ func (c *counter) Enabled(_ context.Context, level slog.Level) bool { return lev
 
 func (c *counter) Handle(_ context.Context, record slog.Record) error {
 	reason := record.Message
-	if reason == "mlflow request is repeated" {
-		record.Attrs(func(a slog.Attr) bool {
-			if a.Key == "failure" || a.Key == "status" {
-				reason = a.Value.String()
-			}
-			return true
-		})
-	}
+	record.Attrs(func(a slog.Attr) bool {
+		if a.Key == "failure" || a.Key == "status" { // of a retry
+			reason = a.Value.String()
+		}
+		return true
+	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.counts[reason]++

@@ -12,13 +12,13 @@ import (
 	"strconv"
 )
 
-// Holdings are what a server has. They are read without the library, which is under test.
-type holdings struct {
-	runs   []heldRun // of one experiment, deleted ones too
-	points map[series][]heldPoint
+// Actual is what a server has. It is read without the library, which is under test.
+type actual struct {
+	runs   []actualRun // of one experiment, deleted ones too
+	points map[series][]actualPoint
 }
 
-type heldRun struct {
+type actualRun struct {
 	Info struct {
 		RunID          string `json:"run_id"`
 		Status         string `json:"status"`
@@ -31,7 +31,7 @@ type heldRun struct {
 	} `json:"data"`
 }
 
-func (r heldRun) active() bool { return r.Info.LifecycleStage == "active" }
+func (r actualRun) active() bool { return r.Info.LifecycleStage == "active" }
 
 // A pair is a param or a tag; of a metric it is the key alone.
 type pair struct {
@@ -45,7 +45,7 @@ func (p pair) text() string {
 	return text
 }
 
-type heldPoint struct {
+type actualPoint struct {
 	Value     number `json:"value"`
 	Timestamp int64  `json:"timestamp"`
 	Step      int64  `json:"step"`
@@ -61,43 +61,43 @@ func (n *number) UnmarshalJSON(text []byte) error {
 }
 
 // read reads all that a server has of an experiment.
-func read(ctx context.Context, server, experimentID string) (*holdings, error) {
-	h := &holdings{points: make(map[series][]heldPoint)}
+func read(ctx context.Context, server, experimentID string) (*actual, error) {
+	a := &actual{points: make(map[series][]actualPoint)}
 	for token := ""; ; {
 		var page struct {
-			Runs          []heldRun `json:"runs"`
-			NextPageToken string    `json:"next_page_token"`
+			Runs          []actualRun `json:"runs"`
+			NextPageToken string      `json:"next_page_token"`
 		}
-		err := ask(ctx, http.MethodPost, server+"/api/2.0/mlflow/runs/search", map[string]any{
+		err := call(ctx, http.MethodPost, server+"/api/2.0/mlflow/runs/search", map[string]any{
 			"experiment_ids": []string{experimentID}, "run_view_type": "ALL", "max_results": 1000, "page_token": token,
 			"order_by": []string{"attributes.start_time ASC"},
 		}, &page)
 		if err != nil {
 			return nil, err
 		}
-		h.runs = append(h.runs, page.Runs...)
+		a.runs = append(a.runs, page.Runs...)
 		if token = page.NextPageToken; token == "" {
 			break
 		}
 	}
-	for _, run := range h.runs {
+	for _, run := range a.runs {
 		for _, metric := range run.Data.Metrics {
 			var history struct {
-				Metrics []heldPoint `json:"metrics"`
+				Metrics []actualPoint `json:"metrics"`
 			}
 			query := url.Values{"run_id": {run.Info.RunID}, "metric_key": {metric.Key}, "max_results": {"100000"}}
-			err := ask(ctx, http.MethodGet, server+"/api/2.0/mlflow/metrics/get-history?"+query.Encode(), nil, &history)
+			err := call(ctx, http.MethodGet, server+"/api/2.0/mlflow/metrics/get-history?"+query.Encode(), nil, &history)
 			if err != nil {
 				return nil, err
 			}
-			h.points[series{run.Info.RunID, metric.Key}] = history.Metrics
+			a.points[series{run.Info.RunID, metric.Key}] = history.Metrics
 		}
 	}
-	return h, nil
+	return a, nil
 }
 
-func ask(ctx context.Context, method, address string, question, answer any) error {
-	body, err := json.Marshal(question)
+func call(ctx context.Context, method, address string, content, result any) error {
+	body, err := json.Marshal(content)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func ask(ctx context.Context, method, address string, question, answer any) erro
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s %s: %s: %s", method, address, response.Status, text)
 	}
-	return json.Unmarshal(text, answer)
+	return json.Unmarshal(text, result)
 }
 
 // same compares two values of a metric. NaN is the same as NaN.

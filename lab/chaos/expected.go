@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// A fate is what a call reported of something that it was to store.
-type fate int
+// A report is what a call reported of something that it was to store.
+type report int
 
 const (
-	unknown fate = iota // it failed: stored once or not at all
-	stored              // it succeeded: stored once
+	unknown report = iota // it failed: stored once or not at all
+	stored                // it succeeded: stored once
 )
 
-// A ledger is what the calls were asked for, and what they reported.
-type ledger struct {
+// Expected is what the calls were asked for, and what they reported.
+type expected struct {
 	mu      sync.Mutex
 	creates map[string]create // by idempotency key
 	points  map[series][]point
@@ -39,18 +39,18 @@ type point struct {
 	step           int64
 	value          float64
 	earliest, last int64
-	fate           fate
+	reported       report
 }
 
 type item struct{ runID, key string }
 
 type entry struct {
-	value string
-	fate  fate
+	value    string
+	reported report
 }
 
-func newLedger() *ledger {
-	return &ledger{
+func newExpected() *expected {
+	return &expected{
 		creates: make(map[string]create),
 		points:  make(map[series][]point),
 		params:  make(map[item]entry),
@@ -60,16 +60,16 @@ func newLedger() *ledger {
 }
 
 // call makes a call, and then has it written down by write.
-func (l *ledger) call(do func() error, write func(fate, error)) {
+func (e *expected) call(do func() error, write func(report, error)) {
 	began := time.Now()
 	err := do()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.calls++
-	l.slowest = max(l.slowest, time.Since(began))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.calls++
+	e.slowest = max(e.slowest, time.Since(began))
 	if err != nil {
-		l.errors++
-		l.messages = append(l.messages, err.Error())
+		e.errors++
+		e.messages = append(e.messages, err.Error())
 		write(unknown, err)
 		return
 	}
