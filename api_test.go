@@ -149,23 +149,29 @@ func (a *api) noteEmbedded(file *ast.File) {
 // types, that appear in what it exports.
 func (a *api) strangers() []string {
 	found := slices.Clone(a.embedded)
-	for _, declaration := range a.declarations {
-		ast.Inspect(declaration, func(node ast.Node) bool {
-			switch node := node.(type) {
-			case *ast.SelectorExpr: // of a package, as nothing else is selected from in a declaration
-				if qualifier, ok := node.X.(*ast.Ident); ok && a.foreign[qualifier.Name] {
-					found = append(found, types.ExprString(node))
-				}
-				return false
-			case *ast.Field:
-				found = append(found, hiddenIn(node.Type)...)
-			case *ast.TypeSpec:
-				found = append(found, hiddenIn(node.Type)...)
-			case *ast.ValueSpec:
-				found = append(found, hiddenIn(node.Type)...)
+	var look func(ast.Node) bool
+	look = func(node ast.Node) bool {
+		switch node := node.(type) {
+		case *ast.SelectorExpr: // of a package, as nothing else is selected from in a declaration
+			if qualifier, ok := node.X.(*ast.Ident); ok && a.foreign[qualifier.Name] {
+				found = append(found, types.ExprString(node))
 			}
-			return true
-		})
+			return false
+		case *ast.Field:
+			found = append(found, hiddenIn(node.Type)...)
+		case *ast.TypeSpec:
+			found = append(found, hiddenIn(node.Type)...)
+		case *ast.ValueSpec:
+			found = append(found, hiddenIn(node.Type)...)
+			if node.Type != nil { // the value of a type that is named says nothing more
+				ast.Inspect(node.Type, look)
+				return false
+			}
+		}
+		return true
+	}
+	for _, declaration := range a.declarations {
+		ast.Inspect(declaration, look)
 	}
 	return found
 }

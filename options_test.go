@@ -118,6 +118,7 @@ func TestHeaders(t *testing.T) {
 	request.Header.Del("Accept-Encoding")
 	assert.Equal(t, http.Header{
 		"X-Api-Key": {"other"}, "User-Agent": {"theirs"}, "Accept": {"text/plain"}, "X-Empty": {""}, "X-Tab": {"a\tb é"},
+		"Cache-Control": {"no-cache"},
 	}, request.Header)
 	assert.Len(t, headers, 5)
 }
