@@ -100,20 +100,25 @@ func (k *idempotencyKey) get(op string) (string, error) {
 	return key, require(op, "idempotency key", key)
 }
 
-// WithIdempotencyKey lets CreateRun retry a request that may have run. Choose a new key for each run, such as a random
-// one. CreateRun stores it in the run's tag "mlflow_go.idempotency_key".
+// WithIdempotencyKey makes CreateRun create one run for the key, however often it is called and whatever gets lost. The
+// key must be unique to the run. It is stored in the tag "mlflow_go.idempotency_key".
 //
-//   - Before such a retry, CreateRun waits 2 seconds, to give the lost request time to run. Then it searches the
-//     experiment for active runs with the key. If it finds one, it returns that run and does not retry.
-//   - After a retry that succeeded, it waits and searches once more, because the lost request may have run late.
-//   - If a search finds several runs with the key, the one with the smallest ID stays, and CreateRun deletes the others.
-//     The search finds only runs with the key, so no other run is touched.
+//   - First, CreateRun searches the experiment for an active run with the key. If there is one, CreateRun returns it as
+//     it is, whatever the other options say, so that a program that was restarted finds its run again. It marks the run
+//     with the tag "mlflow_go.idempotency_used_by". If several runs have the key, the one with the smallest ID is
+//     returned, so that later callers choose the same one.
+//   - Otherwise CreateRun creates the run, and retries the request even if it may have run. Before such a retry it waits
+//     2 seconds and searches again. If the lost request has created the run, that run is returned.
+//   - After a retry it waits and searches once more, because the lost request may just have been slow. It deletes what
+//     that request has created, if nobody has used it.
 //
-// More than one run can be left if a lost request runs after the last search, or if the search reads from a database
-// replica that lags behind. If the last search fails, CreateRun returns the run that it created and logs a warning.
+// CreateRun deletes only runs that this very call has created: they have its nonce in the tag
+// "mlflow_go.idempotency_nonce". It compares the tags of what a search returns, in case the server ignores the filter.
+// If it may not delete a run, or cannot search again, it logs a warning and returns the run that it has.
 //
-// A call that fails may have left runs too. To find them, search for the tag. Do the same to find a run again after a
-// restart of the program: CreateRun does not search before its first request.
+// There can be two runs with a key if two calls overlap, if a lost request runs later than the last search, or if the
+// search reads from a replica that lags behind. Each call returns a run that no other call deletes. A call that fails
+// may have left a run; the next call with the key returns it.
 func WithIdempotencyKey(key string) CreateRunOption { return idempotencyKey(key) }
 
 type updateRunSettings struct {
