@@ -36,6 +36,10 @@ integration: ## Test against real servers (SERVERS="2.9.2 3.17.2" or all, RUN=Te
 chaos: ## Break connections to a real server, kill it, and compare what is left (SEED=1 COUNT=1 ARGS="-load -limit 4m")
 	@go -C lab test ./chaos && go -C lab build -o ../.mlflow/bin/chaos ./chaos && exec .mlflow/bin/chaos $(if $(SEED),-seed $(SEED)) $(if $(COUNT),-count $(COUNT)) $(ARGS)
 
+.PHONY: rivals
+rivals: ## Let processes compete for runs with the same idempotency keys (KEYS=50 SEED=1)
+	@go -C lab build -o ../.mlflow/bin/rivals ./rivals && exec .mlflow/bin/rivals $(if $(KEYS),-keys $(KEYS)) $(if $(SEED),-seed $(SEED))
+
 .PHONY: record
 record: ## Record testdata/ from real servers (SERVERS="3.17.2", RUN=TestName)
 	@$(LAB) record

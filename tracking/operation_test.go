@@ -4,8 +4,8 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -65,12 +65,12 @@ func TestOperationsAreThoseOfTheSpec(t *testing.T) {
 func TestMethodsNameTheirEndpoints(t *testing.T) {
 	t.Parallel()
 	described := specOperations(t)
-	packages, err := parser.ParseDir(token.NewFileSet(), ".", func(file fs.FileInfo) bool {
-		return !strings.HasSuffix(file.Name(), "_test.go")
-	}, parser.ParseComments)
+	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
 	commented := make(map[string]string)
-	for _, file := range packages["tracking"].Files {
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		require.NoError(t, err)
 		for _, declaration := range file.Decls {
 			method, ok := declaration.(*ast.FuncDecl)
 			if !ok || method.Recv == nil || described[method.Name.Name] == "" {

@@ -31,8 +31,12 @@ var (
 // post makes a call of an operation.
 func post(t *testing.T, c *transport.Client, op transport.Operation, uri string) transport.Outcome {
 	t.Helper()
+	return do(c, op, newRequest(t, http.MethodPost, uri, "{}"))
+}
+
+func do(c *transport.Client, op transport.Operation, request *http.Request) transport.Outcome {
 	call := c.NewCall(op)
-	_, _ = call.Do(newRequest(t, http.MethodPost, uri, "{}"))
+	_, _ = call.Do(request)
 	return call.Outcome()
 }
 
@@ -124,7 +128,8 @@ func TestWithoutAConnectionNothingHasRun(t *testing.T) {
 	cutInHandshake := func(context.Context, string, string) (net.Conn, error) {
 		ours, theirs := net.Pipe()
 		go func() {
-			io.ReadFull(theirs, make([]byte, 5))
+			_, err := io.ReadFull(theirs, make([]byte, 5))
+			assert.NoError(t, err)
 			theirs.Close()
 		}()
 		return ours, nil
@@ -176,9 +181,11 @@ func TestWaitingForAConnectionHasRunNothing(t *testing.T) {
 		c := transport.New(transport.Config{MaxConnsPerHost: 1, Retry: quick, Timeout: 5 * time.Second})
 		c.HTTPTransport().DialContext = n.dial
 		long, short := make(chan transport.Outcome), make(chan transport.Outcome)
-		go func() { long <- post(t, c, once, "http://mlflow.test/") }()
+		first := newRequest(t, http.MethodPost, "http://mlflow.test/", "{}")
+		second := newRequest(t, http.MethodPost, "http://mlflow.test/", "{}")
+		go func() { long <- do(c, once, first) }()
 		synctest.Wait()
-		go func() { short <- post(t, c, once, "http://mlflow.test/") }()
+		go func() { short <- do(c, once, second) }()
 		time.Sleep(5*time.Second - time.Millisecond)
 		close(release)
 		assert.Equal(t, transport.Success, (<-long).Kind)
@@ -277,7 +284,7 @@ func TestAnIPv6HostAndAUnixSocketAreReached(t *testing.T) {
 				t.Skip("not here: ", err)
 			}
 			server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") }), ReadHeaderTimeout: time.Minute}
-			go server.Serve(listener)
+			go func() { assert.ErrorIs(t, server.Serve(listener), http.ErrServerClosed) }()
 			t.Cleanup(func() { assert.NoError(t, server.Close()) })
 			tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 				return new(net.Dialer).DialContext(ctx, address.network, listener.Addr().String())
@@ -310,13 +317,13 @@ const (
 	statusOKHeader = "\x88" // of HPACK's static table
 )
 
-func writeFrame(w io.Writer, kind, flags byte, stream uint32, payload string) error {
-	header := make([]byte, 9)
+// writeFrame fails if the client is gone, which is its right.
+func writeFrame(w io.Writer, kind, flags byte, stream uint32, payload string) {
+	header := make([]byte, 9, 9+len(payload))
 	binary.BigEndian.PutUint32(header, uint32(len(payload))<<8)
 	header[3], header[4] = kind, flags
 	binary.BigEndian.PutUint32(header[5:], stream)
-	_, err := w.Write(append(header, payload...))
-	return err
+	_, _ = w.Write(append(header, payload...)) //nolint:makezero // a header and what follows it
 }
 
 // A framer is an HTTP/2 server without TLS that does to each request, once it is read whole, what it is told.
@@ -470,7 +477,8 @@ func TestAtMost8RequestsAreInFlightOverHTTP2(t *testing.T) {
 		tr.Protocols.SetUnencryptedHTTP2(true)
 		done := make(chan transport.Outcome)
 		for range 64 {
-			go func() { done <- post(t, c, twice, "http://mlflow.test/") }()
+			request := newRequest(t, http.MethodPost, "http://mlflow.test/", "{}")
+			go func() { done <- do(c, twice, request) }()
 		}
 		synctest.Wait()
 		assert.LessOrEqual(t, f.requests.Load(), int64(8), "requests in flight")

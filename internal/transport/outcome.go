@@ -192,8 +192,8 @@ func received(response *http.Response, body []byte, readErr error) Outcome {
 		bodyErr:    readErr,
 	}
 	// Some gateways send an error with status 200.
-	isError, ok := !isSuccess(o.Status), false
-	if isError || bytes.Contains(body, []byte(`"error_code"`)) {
+	if !isSuccess(o.Status) || bytes.Contains(body, []byte(`"error_code"`)) {
+		var ok bool
 		o.Code, o.Message, ok = wire.ParseError(body)
 		o.quotesBody = !ok
 	}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/tracking"
+)
+
+// A report is what a process tells of one key.
+type report struct {
+	Rank   int
+	Key    string
+	RunID  string // "" if the call failed
+	Logged int    // metrics
+	Err    string
+}
+
+// steps is how many metrics a process logs to each run.
+const steps = 5
+
+// process competes for all keys, some at a time, and prints a report for each.
+func process(ctx context.Context, rank int, experimentID string, keys int) error {
+	client, err := mlflow.NewClient(
+		mlflow.WithTimeout(4*time.Second),
+		mlflow.WithRetry(mlflow.RetryPolicy{MaxAttempts: 8, MinBackoff: 100 * time.Millisecond, MaxBackoff: time.Second}),
+	)
+	if err != nil {
+		return err
+	}
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var failed error
+	places := make(chan struct{}, 8)
+	for i := range keys {
+		places <- struct{}{}
+		all.Go(func() {
+			defer func() { <-places }()
+			r := competeFor(ctx, client.Tracking(), experimentID, "key-"+strconv.Itoa(i))
+			r.Rank = rank
+			line, err := json.Marshal(r)
+			mu.Lock()
+			defer mu.Unlock()
+			fmt.Println(string(line))
+			failed = errors.Join(failed, err)
+		})
+	}
+	all.Wait()
+	return failed
+}
+
+// competeFor creates the run for a key, and logs to it.
+func competeFor(ctx context.Context, client *tracking.Client, experimentID, key string) report {
+	r := report{Key: key}
+	run, err := client.CreateRun(ctx, experimentID, tracking.WithIdempotencyKey(key))
+	if err != nil {
+		r.Err = err.Error()
+		return r
+	}
+	r.RunID = run.Info.RunID
+	for step := range int64(steps) {
+		if err := client.LogMetric(ctx, r.RunID, "loss", float64(step), tracking.WithStep(step)); err != nil {
+			r.Err = err.Error()
+			return r
+		}
+		r.Logged++
+		select {
+		case <-ctx.Done():
+			return r
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+	return r
+}
+
+// runProcesses runs processes of the given ranks at the same time, and returns what they report.
+func runProcesses(ctx context.Context, uri, experimentID string, keys int, ranks ...int) ([]report, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	outputs := make([]bytes.Buffer, len(ranks))
+	failures := make([]error, len(ranks))
+	var all sync.WaitGroup
+	for i, rank := range ranks {
+		all.Go(func() {
+			cmd := exec.CommandContext(ctx, self, "-rank", strconv.Itoa(rank), "-experiment", experimentID, "-keys", strconv.Itoa(keys))
+			cmd.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+uri)
+			cmd.Stdout, cmd.Stderr = &outputs[i], os.Stderr
+			failures[i] = cmd.Run()
+		})
+	}
+	all.Wait()
+	if err := errors.Join(failures...); err != nil {
+		return nil, err
+	}
+	var reports []report
+	for i := range outputs {
+		for lines := bufio.NewScanner(&outputs[i]); lines.Scan(); {
+			var r report
+			if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
+				return nil, err
+			}
+			reports = append(reports, r)
+		}
+	}
+	if want := keys * len(ranks); len(reports) != want {
+		return nil, fmt.Errorf("%d reports instead of %d", len(reports), want)
+	}
+	return reports, nil
+}
