@@ -323,7 +323,7 @@ func writeFrame(w io.Writer, kind, flags byte, stream uint32, payload string) {
 	binary.BigEndian.PutUint32(header, uint32(len(payload))<<8)
 	header[3], header[4] = kind, flags
 	binary.BigEndian.PutUint32(header[5:], stream)
-	_, _ = w.Write(append(header, payload...)) //nolint:makezero // a header and what follows it
+	_, _ = w.Write(append(header, payload...))
 }
 
 // A framer is an HTTP/2 server without TLS that does to each request, once it is read whole, what it is told.
