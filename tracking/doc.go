@@ -42,8 +42,8 @@
 //   - CreateExperiment is not retried: the retry would find the name taken.
 //   - CreateRun is not retried unless [WithIdempotencyKey] is given: the retry would create a second run.
 //
-// All methods except CreateExperiment and CreateRun are also retried, at most twice, after [ErrorCodeBadRequest], which
-// can mean an overloaded database or a lost race. A 500 with an MLflow error code is not retried. Times are set once,
+// All methods except CreateExperiment and CreateRun without a key are also retried, at most twice, after
+// [ErrorCodeBadRequest], which can mean an overloaded database or a lost race. A 500 with an MLflow error code is not retried. Times are set once,
 // before the first attempt, so that every attempt sends the same bytes.
 //
 // If the error is [ErrUnavailable] or [ErrUnexpectedResponse], or has status 500, or if the context ended, the

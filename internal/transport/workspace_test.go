@@ -209,3 +209,94 @@ func TestWithoutAWorkspaceNobodyIsAsked(t *testing.T) {
 	require.Len(t, w.visits, 1)
 	assert.NotContains(t, w.visits[0].header, "X-Mlflow-Workspace")
 }
+
+// A server may be replaced by an older release, which would write into the default workspace.
+func TestAServerIsAskedForWorkspacesAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTenancy(func(question int) response {
+			if question == 1 {
+				return response{status: 200, body: workspacesOn}
+			}
+			return response{status: 404}
+		})
+		c := s.client(transport.RetryPolicy{})
+		require.Equal(t, transport.Success, write(t.Context(), t, c).Kind)
+		time.Sleep(59 * time.Second)
+		require.Equal(t, transport.Success, write(t.Context(), t, c).Kind)
+		time.Sleep(time.Second)
+		assert.Equal(t, transport.Unsupported, write(t.Context(), t, c).Kind)
+		assert.EqualValues(t, 2, s.writes.Load())
+	})
+}
+
+// All that wait get the result of one question, even if it fails.
+func TestAFailedQuestionForWorkspacesFailsAllThatWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTenancy(func(int) response { return response{err: refused(), takes: 100 * time.Millisecond} })
+		policy := transport.RetryPolicy{MaxAttempts: 3, MinBackoff: 100 * time.Millisecond, MaxBackoff: 100 * time.Millisecond}
+		c := s.client(policy)
+		start := time.Now()
+		var all sync.WaitGroup
+		for range 32 {
+			request := newRequest(t, http.MethodPost, "http://mlflow.test"+writePath, "{}")
+			all.Go(func() {
+				call := c.NewCall(transport.Operation{})
+				_, _ = call.Do(request)
+				assert.Equal(t, transport.NoConnection, call.Outcome().Kind)
+				assert.Equal(t, 3, call.Outcome().Attempts)
+			})
+		}
+		all.Wait()
+		assert.LessOrEqual(t, time.Since(start), time.Second)
+		assert.EqualValues(t, 3, s.questions.Load())
+	})
+}
+
+// If the call that asks is given up, another one asks.
+func TestAQuestionForWorkspacesThatIsGivenUpIsAskedByAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newTenancy(func(int) response { return response{status: 200, body: workspacesOn, takes: time.Second} })
+		c := s.client(transport.RetryPolicy{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+		defer cancel()
+		first := make(chan transport.Outcome)
+		go func() { first <- write(ctx, t, c) }()
+		synctest.Wait()
+		assert.Equal(t, transport.Success, write(t.Context(), t, c).Kind)
+		assert.Equal(t, transport.Canceled, (<-first).Kind)
+		assert.EqualValues(t, 2, s.questions.Load())
+	})
+}
+
+// The question takes the path that calls take, which may have slashes that a proxy needs.
+func TestTheQuestionForWorkspacesTakesThePathOfCalls(t *testing.T) {
+	t.Parallel()
+	f := &fake{respond: inTurn(response{status: 200, body: workspacesOn})}
+	c := transport.New(transport.Config{
+		HTTPClient: client(f), Workspace: "team", Server: &url.URL{Scheme: "http", Host: "mlflow.test", Path: "/a//b"},
+	})
+	require.Equal(t, transport.Success, post(t, c, once, "http://mlflow.test/a//b/api/2.0/mlflow/runs/create").Kind)
+	assert.Equal(t, "http://mlflow.test/a//b/api/3.0/mlflow/server-info", f.visits[0].uri)
+}
+
+func TestTheWorkspaceGoesAlongWithARedirect(t *testing.T) {
+	t.Parallel()
+	f := &fake{respond: func(_ int, v visit) response {
+		switch v.path {
+		case infoPath:
+			return response{status: 200, body: workspacesOn}
+		case writePath:
+			return response{status: 307, header: map[string]string{"Location": "https://other.test/elsewhere"}}
+		}
+		return response{status: 200, body: "{}"}
+	}}
+	c := transport.New(transport.Config{
+		HTTPClient: client(f), Workspace: "team", Server: &url.URL{Scheme: "http", Host: "mlflow.test", Path: "/prefix"},
+	})
+	require.Equal(t, transport.Success, write(t.Context(), t, c).Kind)
+	require.Len(t, f.visits, 3)
+	assert.Equal(t, "team", f.visits[2].header.Get("X-Mlflow-Workspace"))
+}
