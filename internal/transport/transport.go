@@ -73,9 +73,6 @@ type Client struct {
 // New returns a client for the given configuration.
 func New(config Config) *Client {
 	config.MaxConnsPerHost = cmp.Or(config.MaxConnsPerHost, 8)
-	if config.Header == nil {
-		config.Header = func() http.Header { return nil }
-	}
 	httpClient := &http.Client{}
 	c := newClient(httpClient, config)
 	if config.HTTPClient != nil {
@@ -85,7 +82,7 @@ func New(config Config) *Client {
 		httpClient.Transport = newHTTPTransport(config)
 		c.slots = make(chan struct{}, config.MaxConnsPerHost)
 	}
-	httpClient.CheckRedirect = redirectPolicy(httpClient.CheckRedirect, config.Header, !config.RefuseRedirects)
+	httpClient.CheckRedirect = redirectPolicy(httpClient.CheckRedirect, c.config.Header, !config.RefuseRedirects)
 	return c
 }
 
@@ -95,16 +92,19 @@ func mayUseH2C(through http.RoundTripper) bool {
 	return !ok || (t.Protocols != nil && t.Protocols.UnencryptedHTTP2())
 }
 
-// Wrap returns a client that sends each request once, as it is, through a doer. A client of this package is returned
-// unchanged.
+// Wrap returns a client without a configuration, which sends each request once through a doer. A client of this package
+// is returned unchanged.
 func Wrap(doer Doer) *Client {
 	if c, ok := doer.(*Client); ok {
 		return c
 	}
-	return newClient(doer, Config{Header: func() http.Header { return nil }})
+	return newClient(doer, Config{})
 }
 
 func newClient(doer Doer, config Config) *Client {
+	if config.Header == nil {
+		config.Header = func() http.Header { return nil }
+	}
 	config.MaxBody = cmp.Or(config.MaxBody, DefaultMaxBody)
 	config.Logger = cmp.Or(config.Logger, slog.New(slog.DiscardHandler))
 	return &Client{http: doer, config: config}
