@@ -67,9 +67,13 @@ func (c *Call) run(request *http.Request) Outcome {
 		if o.Kind == DatabaseRefused {
 			c.databaseRefusals++
 		}
-		wait, retry := c.retryDelay(request, o)
-		if !renewed && c.hasNewCredentials(ctx, o) {
-			renewed, wait, retry = true, 0, true
+		var wait time.Duration
+		retry := false
+		if canSendAgain(request) {
+			wait, retry = c.retryDelay(ctx, o)
+			if !renewed && c.hasNewCredentials(ctx, o) {
+				renewed, wait, retry = true, 0, true
+			}
 		}
 		c.log(request, o, duration, wait, retry)
 		if !retry {
@@ -79,6 +83,11 @@ func (c *Call) run(request *http.Request) Outcome {
 			return o.stoppedBy(err, ctx.Err() != nil)
 		}
 	}
+}
+
+// canSendAgain tells whether the body of the request can be had again. One that cannot is sent once, whole.
+func canSendAgain(request *http.Request) bool {
+	return request.Body == nil || request.Body == http.NoBody || request.GetBody != nil
 }
 
 // attempt sends the request once.

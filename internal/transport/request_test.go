@@ -2,6 +2,7 @@ package transport_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -17,11 +18,15 @@ import (
 // A body that cannot be had again is sent once, whole, or not at all.
 func TestABodyThatCannotBeRewoundIsSentOnce(t *testing.T) {
 	t.Parallel()
-	for _, r := range []response{{status: 503}, {status: 429}, {err: refused()}} {
+	for _, r := range []response{{status: 503}, {status: 429}, {status: 401}, {err: refused()}} {
 		f := &fake{respond: inTurn(r)}
 		request := newRequest(t, http.MethodPost, "http://mlflow.test/a", "{}")
 		request.GetBody = nil
-		call := transport.New(transport.Config{HTTPClient: client(f), Retry: quick}).NewCall(transport.Operation{MayRunTwice: true})
+		token := 0
+		call := transport.New(transport.Config{
+			HTTPClient: client(f), Retry: quick,
+			Authorization: func(context.Context) (string, error) { token++; return fmt.Sprint("Bearer ", token), nil },
+		}).NewCall(transport.Operation{MayRunTwice: true})
 		_, _ = call.Do(request)
 		require.Len(t, f.visits, 1)
 		assert.Equal(t, "{}", f.visits[0].body)

@@ -49,10 +49,9 @@ func randomUpTo(limit time.Duration) time.Duration {
 }
 
 // retryDelay tells whether to retry the request after an attempt, and after what wait.
-func (c *Call) retryDelay(request *http.Request, o Outcome) (time.Duration, bool) {
+func (c *Call) retryDelay(ctx context.Context, o Outcome) (time.Duration, bool) {
 	policy := &c.client.config.Retry
-	bodyIsGone := request.Body != nil && request.Body != http.NoBody && request.GetBody == nil
-	if c.attempts >= policy.MaxAttempts || bodyIsGone || !c.mayRetry(o.Kind) {
+	if c.attempts >= policy.MaxAttempts || !c.mayRetry(o.Kind) {
 		return 0, false
 	}
 	wait := policy.backoff(c.attempts)
@@ -65,7 +64,7 @@ func (c *Call) retryDelay(request *http.Request, o Outcome) (time.Duration, bool
 		}
 		wait = o.RetryAfter
 	}
-	if deadline, ok := request.Context().Deadline(); ok && time.Until(deadline) < wait {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < wait {
 		return 0, false // the caller learns of the failure now, rather than of the deadline later
 	}
 	return wait, true
