@@ -54,7 +54,7 @@ func compare(want *expected, got *actual) *verdict {
 			params[item{id, p.Key}] = append(params[item{id, p.Key}], p.text())
 		}
 		for _, p := range run.Data.Tags {
-			if p.Key != idempotencyTag && !strings.HasPrefix(p.Key, "mlflow.") { // MLflow's own
+			if !strings.HasPrefix(p.Key, "mlflow_go.") && !strings.HasPrefix(p.Key, "mlflow.") { // the library's, and MLflow's own
 				tags[item{id, p.Key}] = append(tags[item{id, p.Key}], p.text())
 			}
 		}
