@@ -39,20 +39,28 @@ func (l BatchLimits) orDefault() BatchLimits {
 }
 
 // A BatchError tells how far [Client.LogBatch] came: how many metrics, params and tags, from the front, are known to
-// be stored. Tags count in the order of their keys. To go on, log what is left:
+// be stored. Tags count in the order of their keys. To go on, log what is left, with the same timestamps:
 //
 //	var partial *tracking.BatchError
 //	if errors.As(err, &partial) {
 //		metrics, params = metrics[partial.Metrics:], params[partial.Params:]
+//		for i := range metrics {
+//			if metrics[i].Timestamp.IsZero() {
+//				metrics[i].Timestamp = partial.Stamp
+//			}
+//		}
 //		for _, key := range slices.Sorted(maps.Keys(tags))[:partial.Tags] {
 //			delete(tags, key)
 //		}
 //	}
 //
-// More may be stored than is known. To log it again does no harm on a server with an SQL store.
+// More may be stored than is known: some or all of the request that failed. Going on logs that again, which changes
+// nothing on a server with an SQL store. A file store keeps those metrics a second time.
 type BatchError struct {
 	Metrics, Params, Tags int
-	Err                   error // the [*Error] of the request that failed
+	// Stamp is the time that LogBatch gave to metrics without a timestamp.
+	Stamp time.Time
+	Err   error // the [*Error] of the request that failed
 }
 
 // Error returns one line that says what is stored and what went wrong.
@@ -77,8 +85,8 @@ func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, p
 	if err := checkBatch(runID, metrics, params, tags); err != nil {
 		return err
 	}
-	rest := batch{stamped(metrics, time.Now()), params, runTags(tags)}
-	var stored BatchError
+	stored := BatchError{Stamp: time.Now()}
+	rest := batch{stamped(metrics, stored.Stamp), params, runTags(tags)}
 	for rest.len() > 0 {
 		var part batch
 		part, rest = rest.cut(c.limits)

@@ -114,7 +114,7 @@ func ExampleClient_LogBatch() {
 
 	metrics := make([]tracking.Metric, 2500) // three requests
 	for step := range metrics {
-		metrics[step] = tracking.Metric{Key: "loss", Value: 1 / float64(step+1), Step: int64(step), Timestamp: time.Now()}
+		metrics[step] = tracking.Metric{Key: "loss", Value: 1 / float64(step+1), Step: int64(step)}
 	}
 	params := []tracking.Param{{Key: "learning_rate", Value: "0.1"}}
 	tags := map[string]string{"stage": "trial"}
@@ -127,6 +127,11 @@ func ExampleClient_LogBatch() {
 		}
 		fmt.Println("stored before the failure:", partial.Metrics, "metrics,", partial.Params, "params,", partial.Tags, "tags")
 		metrics, params = metrics[partial.Metrics:], params[partial.Params:]
+		for i := range metrics { // the same points again, in case the request that failed was stored
+			if metrics[i].Timestamp.IsZero() {
+				metrics[i].Timestamp = partial.Stamp
+			}
+		}
 		for _, key := range slices.Sorted(maps.Keys(tags))[:partial.Tags] {
 			delete(tags, key)
 		}
