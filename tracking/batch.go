@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -104,39 +103,32 @@ func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, p
 // logPart logs what goes into one request.
 func (c *Client) logPart(ctx context.Context, runID string, part batch) error {
 	err := c.sendPart(ctx, runID, part)
-	if !logBatch.doneBefore(err) {
+	if !isStored(err) {
 		return err
 	}
-	// A lost attempt stored a NaN, and the server now refuses the whole batch because of it. We cannot tell which, so log
-	// the rest first and then each NaN alone.
-	var nans, others []Metric
-	for _, m := range part.metrics {
-		if math.IsNaN(m.Value) {
-			nans = append(nans, m)
-		} else {
-			others = append(others, m)
-		}
-	}
+	nans, others := splitNaNs(part.metrics)
 	if len(nans) == 0 {
 		return err
 	}
+	if part.len() == 1 {
+		return nil
+	}
+	// This request has stored none of its metrics.
 	part.metrics = others
 	if part.len() > 0 {
 		if err := c.sendPart(ctx, runID, part); err != nil {
 			return err
 		}
 	}
-	for i := range nans {
-		err := c.sendPart(ctx, runID, batch{metrics: nans[i : i+1], tags: []gen.RunTag{}})
-		if err != nil && !isDuplicate(err) {
-			return err
-		}
-	}
-	return nil
+	return c.logNaNs(ctx, runID, nans)
 }
 
 func (c *Client) sendPart(ctx context.Context, runID string, part batch) error {
-	return do(ctx, c, logBatch, gen.LogBatchRequest{
+	op := logBatch
+	if slices.ContainsFunc(part.metrics, isNaN) {
+		op.finalRefusal = duplicatePoint
+	}
+	return do(ctx, c, op, gen.LogBatchRequest{
 		RunID: runID, Metrics: fromMetrics(part.metrics), Params: fromParams(part.params), Tags: part.tags,
 	})
 }

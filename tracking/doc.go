@@ -34,8 +34,7 @@
 // 500 in HTML, or 502, 503 or 504), a retry depends on the method:
 //
 //   - GetExperiment, GetExperimentByName, GetRun, SearchExperiments, SearchRuns are retried: they change nothing.
-//   - LogMetric, LogBatch are retried: servers with an SQL store keep the same point once. Before MLflow 3.16 they
-//     refuse a NaN that is stored already, which counts as success on a retry. File stores keep a retried point twice.
+//   - LogMetric, LogBatch are retried: servers with an SQL store keep the same point once, and file stores twice.
 //   - LogParam, SetTag, SetExperimentTag, UpdateRun, UpdateExperiment, DeleteRun are retried: doing the same twice has
 //     the same effect as doing it once.
 //   - DeleteTag, DeleteExperiment are retried: on a retry, 404 counts as success.
@@ -43,8 +42,9 @@
 //   - CreateRun is not retried unless [WithIdempotencyKey] is given: the retry would create a second run.
 //
 // All methods except CreateExperiment and CreateRun are also retried, at most twice, after [ErrorCodeBadRequest], which
-// can mean an overloaded database or a lost race. A 500 with an MLflow error code is not retried. Times are set once,
-// before the first attempt, so that every attempt sends the same bytes.
+// can mean an overloaded database or a lost race. With it, servers with an SQL store before MLflow 3.16 also refuse a
+// NaN that is stored already: LogMetric and LogBatch succeed then. A 500 with an MLflow error code is not retried. Times
+// are set once, before the first attempt, so that every attempt sends the same bytes.
 //
 // If the error is [ErrUnavailable] or [ErrUnexpectedResponse], or has status 500, or if the context ended, the
 // operation may or may not have taken effect.

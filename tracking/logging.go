@@ -3,7 +3,6 @@ package tracking
 import (
 	"context"
 	"log/slog"
-	"math"
 	"time"
 	"unicode/utf8"
 
@@ -28,10 +27,14 @@ func (c *Client) LogMetric(ctx context.Context, runID, key string, value float64
 	}
 	metric.Timestamp = orNow(metric.Timestamp, time.Now())
 	point := fromMetric(metric)
-	err := do(ctx, c, logMetric, gen.LogMetricRequest{
+	op := logMetric
+	if isNaN(metric) {
+		op.finalRefusal = duplicatePoint
+	}
+	err := do(ctx, c, op, gen.LogMetricRequest{
 		RunID: runID, Key: point.Key, Value: point.Value, Timestamp: point.Timestamp, Step: point.Step,
 	})
-	if math.IsNaN(value) && logMetric.doneBefore(err) {
+	if isNaN(metric) && isStored(err) {
 		return nil
 	}
 	return err

@@ -52,7 +52,7 @@ func randomUpTo(limit time.Duration) time.Duration {
 func (c *Call) retryDelay(request *http.Request, o Outcome) (time.Duration, bool) {
 	policy := &c.client.config.Retry
 	bodyIsGone := request.Body != nil && request.Body != http.NoBody && request.GetBody == nil
-	if c.attempts >= policy.MaxAttempts || bodyIsGone || !c.mayRetry(o.Kind) {
+	if c.attempts >= policy.MaxAttempts || bodyIsGone || !c.mayRetry(o) {
 		return 0, false
 	}
 	wait := policy.backoff(c.attempts)
@@ -72,13 +72,16 @@ func (c *Call) retryDelay(request *http.Request, o Outcome) (time.Duration, bool
 }
 
 // mayRetry tells whether the operation may be retried after an attempt that went wrong.
-func (c *Call) mayRetry(kind Kind) bool {
-	switch kind.verdict() {
+func (c *Call) mayRetry(o Outcome) bool {
+	switch o.Kind.verdict() {
 	case cannotHaveRun:
 		return true
 	case mayHaveRun:
 		return c.operation.MayRunTwice || c.HasRun != nil
 	case mayPass:
+		if final := c.operation.FinalRefusal; final != nil && final.MatchString(o.Message) {
+			return false
+		}
 		return (c.operation.MayRunTwice || c.HasRun != nil) && c.databaseRefusals < maxDatabaseRefusals
 	}
 	return false
