@@ -75,9 +75,9 @@ func (e *BatchError) Unwrap() error { return e.Err }
 // their order. A metric without a timestamp is logged as of now. Nothing to log sends nothing.
 //
 // Errors: [*BatchError] when a request fails; it tells what was stored before, and unwraps to the [*Error] of that
-// request, which is as for [Client.LogMetric], [Client.LogParam] and [Client.SetTag], and [ErrInvalidArgument] also for
-// a param that is given twice. MLflow checks a request as a whole before it stores any of it, but what the database
-// refuses after that does not undo what was stored before.
+// request, which is as for [Client.LogMetric], [Client.LogParam] and [Client.SetTag]. A param that is given twice, even
+// with the same value, is [ErrInvalidArgument] before anything is sent. MLflow checks a request as a whole before it
+// stores any of it, but what the database refuses after that does not undo what was stored before.
 //
 // POST /api/2.0/mlflow/runs/log-batch
 func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, params []Param, tags map[string]string) error {
@@ -144,10 +144,15 @@ func checkBatch(runID string, metrics []Metric, params []Param, tags map[string]
 			return err
 		}
 	}
+	logged := make(map[string]bool, len(params))
 	for _, p := range params {
 		if err := requireText(op, "param key", p.Key, p.Value); err != nil {
 			return err
 		}
+		if logged[p.Key] { // servers refuse it only within one request
+			return invalid(op, "the param %q is given twice", p.Key)
+		}
+		logged[p.Key] = true
 	}
 	for key, value := range tags {
 		if err := requireText(op, "tag key", key, value); err != nil {
