@@ -19,8 +19,8 @@ type BatchLimits struct {
 	Tags    int // 100 by default
 	// Items limits metrics, params and tags together; 1000 by default.
 	Items int
-	// Bytes limits the size of the request, 900,000 by default: hosts refuse more than 1 MB. An item that is larger by
-	// itself is sent alone.
+	// Bytes limits the size of the request's body, 900,000 by default: hosts refuse more than 1 MB. An item that is too
+	// large by itself is sent alone.
 	Bytes int
 }
 
@@ -85,7 +85,8 @@ func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, p
 		return err
 	}
 	stored := BatchError{Stamp: time.Now()}
-	rest := batch{stamped(metrics, stored.Stamp), params, runTags(tags)}
+	frame := len(`{"metrics":[],"params":[],"run_id":,"tags":[]}`) + quotedLen(runID)
+	rest := batch{frame, stamped(metrics, stored.Stamp), params, runTags(tags)}
 	for rest.len() > 0 {
 		var part batch
 		part, rest = rest.cut(c.limits)
@@ -189,6 +190,7 @@ func stamped(metrics []Metric, now time.Time) []Metric {
 
 // A batch is what is left to log.
 type batch struct {
+	frame   int // the bytes of a request without any items
 	metrics []Metric
 	params  []Param
 	tags    []gen.RunTag
@@ -199,7 +201,7 @@ func (b batch) len() int { return len(b.metrics) + len(b.params) + len(b.tags) }
 // cut returns as much of the front of a batch as the limits allow in one request, and the rest. No metric comes before
 // the last param and tag.
 func (b batch) cut(limits BatchLimits) (part, rest batch) {
-	left := budget{items: limits.Items, bytes: limits.Bytes}
+	left := budget{items: limits.Items, bytes: limits.Bytes - b.frame}
 	params := left.fit(limits.Params, len(b.params), func(i int) int {
 		return len(`{"key":,"value":},`) + quotedLen(b.params[i].Key) + quotedLen(b.params[i].Value)
 	})
@@ -213,8 +215,8 @@ func (b batch) cut(limits BatchLimits) (part, rest batch) {
 			return len(`{"key":,"step":,"timestamp":,"value":},`) + numbers + quotedLen(b.metrics[i].Key)
 		})
 	}
-	part = batch{b.metrics[:metrics], b.params[:params], b.tags[:tags]}
-	rest = batch{b.metrics[metrics:], b.params[params:], b.tags[tags:]}
+	part = batch{b.frame, b.metrics[:metrics], b.params[:params], b.tags[:tags]}
+	rest = batch{b.frame, b.metrics[metrics:], b.params[params:], b.tags[tags:]}
 	return part, rest
 }
 
