@@ -144,6 +144,9 @@ func checkBatch(runID string, metrics []Metric, params []Param, tags map[string]
 		if err := requireText(op, "metric key", m.Key); err != nil {
 			return err
 		}
+		if err := requireTime(op, "timestamp", m.Timestamp); err != nil {
+			return err
+		}
 	}
 	logged := make(map[string]bool, len(params))
 	for _, p := range params {

@@ -11,7 +11,8 @@
 //
 // Zero values, empty strings, NaN and infinities are sent as such. The package refuses arguments that servers would
 // silently take for something else, and sends nothing: empty IDs, keys and names, an unknown [RunStatus] or [ViewType],
-// and text that is not valid UTF-8. The server judges everything else.
+// text that is not valid UTF-8, times beyond the count of milliseconds in an int64, and a param that occurs twice in a
+// batch. The server judges everything else.
 //
 // # Values
 //

@@ -14,7 +14,8 @@ import (
 // point on servers with a file store.
 //
 // Errors: [ErrNotFound] for a missing run; [ErrInvalidArgument] for a deleted run, a key of more than 250 characters
-// or with characters that MLflow doesn't allow in keys, and a time before 1970.
+// or with characters that MLflow doesn't allow in keys, and a time before 1970 or beyond the count of milliseconds in an
+// int64.
 //
 // POST /api/2.0/mlflow/runs/log-metric
 func (c *Client) LogMetric(ctx context.Context, runID, key string, value float64, opts ...LogMetricOption) error {
@@ -23,6 +24,9 @@ func (c *Client) LogMetric(ctx context.Context, runID, key string, value float64
 		option.applyToLogMetric(&metric)
 	}
 	if err := require(logMetric.name, "run ID", runID, "key", key); err != nil {
+		return err
+	}
+	if err := requireTime(logMetric.name, "timestamp", metric.Timestamp); err != nil {
 		return err
 	}
 	metric.Timestamp = orNow(metric.Timestamp, time.Now())
