@@ -35,7 +35,8 @@ func isStored(err error) bool {
 func isNaN(m Metric) bool { return math.IsNaN(m.Value) }
 
 // logNaNs logs points of which some are stored already. A group of them is refused as soon as one is stored, so the
-// groups grow only where none is: often the first points are stored, and the others are not.
+// groups grow only where none is: often the first points are stored, and the others are not. A refusal costs the server
+// the reading of the key's whole history: MLflow 2.22 took 78 ms with 1,000 points.
 func (c *Client) logNaNs(ctx context.Context, runID string, nans []Metric) error {
 	for size := 1; len(nans) > 0; {
 		group := nans[:min(size, len(nans))]
