@@ -2,6 +2,7 @@ package tracking
 
 import (
 	"reflect"
+	"time"
 	"unicode/utf8"
 )
 
@@ -25,6 +26,23 @@ func requireText(op, name, key string, values ...string) error {
 		if !utf8.ValidString(text) {
 			return invalid(op, "the %s %q, or its value, is not valid UTF-8", name, key)
 		}
+	}
+	return nil
+}
+
+// requireTime refuses a time that MLflow's count of milliseconds cannot tell, which would be sent as another one.
+func requireTime(op, name string, t time.Time) error {
+	if time.UnixMilli(t.UnixMilli()).Unix() != t.Unix() {
+		return invalid(op, "the %s is too far from 1970 to be counted in milliseconds", name)
+	}
+	return nil
+}
+
+// requireTagKeys refuses tags with an empty key. Servers store those that come with a new run or experiment, and can't
+// change them any more.
+func requireTagKeys(op string, tags map[string]string) error {
+	if _, found := tags[""]; found {
+		return invalid(op, "the tag key is empty")
 	}
 	return nil
 }

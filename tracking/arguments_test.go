@@ -2,8 +2,11 @@ package tracking_test
 
 import (
 	"context"
+	"maps"
+	"math"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -146,6 +149,35 @@ func TestRefusedArguments(t *testing.T) {
 			return c.LogBatch(ctx, "r1", nil, nil, map[string]string{"": "1"})
 		},
 	}
+	const tooFar = "is too far from 1970 to be counted in milliseconds"
+	maps.Copy(tests, map[string]func(context.Context, *tracking.Client) error{
+		"CreateExperiment: the tag key is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateExperiment(ctx, "iris", tracking.WithExperimentTags(map[string]string{"a": "1", "": "2"}))
+			return err
+		},
+		"CreateRun: the tag key is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateRun(ctx, "7", tracking.WithRunTags(map[string]string{"": ""}))
+			return err
+		},
+		"CreateRun: the start time " + tooFar: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateRun(ctx, "7", tracking.WithStartTime(time.Unix(math.MaxInt64, 0)), tracking.WithIdempotencyKey("k1"))
+			return err
+		},
+		"UpdateRun: the end time " + tooFar: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.UpdateRun(ctx, "r1", tracking.WithEndTime(time.UnixMilli(math.MaxInt64).Add(time.Millisecond)))
+			return err
+		},
+		"LogMetric: the timestamp " + tooFar: func(ctx context.Context, c *tracking.Client) error {
+			return c.LogMetric(ctx, "r1", "loss", 1, tracking.WithTimestamp(time.UnixMilli(math.MinInt64).Add(-time.Millisecond)))
+		},
+		"LogBatch: the timestamp " + tooFar: func(ctx context.Context, c *tracking.Client) error {
+			far := tracking.Metric{Key: "loss", Timestamp: time.Date(300_000_000, 1, 1, 0, 0, 0, 0, time.UTC)}
+			return c.LogBatch(ctx, "r1", append(manyMetrics(2000), far), nil, nil)
+		},
+		`LogBatch: the param "p0000" is given twice`: func(ctx context.Context, c *tracking.Client) error {
+			return c.LogBatch(ctx, "r1", nil, append(manyParams(250), tracking.Param{Key: "p0000", Value: "0"}), nil)
+		},
+	})
 	for want, use := range tests {
 		t.Run(want, func(t *testing.T) {
 			t.Parallel()
@@ -165,4 +197,15 @@ func TestLogBatchOfNothingSendsNothing(t *testing.T) {
 	t.Parallel()
 	client := newTestServer(t, func(http.ResponseWriter, *http.Request) { t.Error("a request was sent") })
 	require.NoError(t, client.LogBatch(t.Context(), "r1", nil, []tracking.Param{}, map[string]string{}))
+}
+
+// TestTheFirstAndTheLastTime sends the times at the ends of MLflow's count.
+func TestTheFirstAndTheLastTime(t *testing.T) {
+	t.Parallel()
+	for _, ms := range []int64{math.MinInt64, math.MinInt64 + 999, -1, 0, math.MaxInt64 - 999, math.MaxInt64} {
+		client, stored := batching(t, 0)
+		at := time.UnixMilli(ms).Add(time.Millisecond - time.Nanosecond) // in the same millisecond
+		require.NoError(t, client.LogBatch(t.Context(), "r1", []tracking.Metric{{Key: "loss", Timestamp: at}}, nil, nil))
+		assert.Equal(t, ms, (*stored)[0].Metrics[0].Timestamp)
+	}
 }

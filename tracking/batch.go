@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -20,8 +19,8 @@ type BatchLimits struct {
 	Tags    int // 100 by default
 	// Items limits metrics, params and tags together; 1000 by default.
 	Items int
-	// Bytes limits the size of the request, 900,000 by default: hosts refuse more than 1 MB. An item that is larger by
-	// itself is sent alone.
+	// Bytes limits the size of the request's body, 900,000 by default: hosts refuse more than 1 MB. An item that is too
+	// large by itself is sent alone.
 	Bytes int
 }
 
@@ -39,20 +38,28 @@ func (l BatchLimits) orDefault() BatchLimits {
 }
 
 // A BatchError tells how far [Client.LogBatch] came: how many metrics, params and tags, from the front, are known to
-// be stored. Tags count in the order of their keys. To go on, log what is left:
+// be stored. Tags count in the order of their keys. To go on, log what is left, with the same timestamps:
 //
 //	var partial *tracking.BatchError
 //	if errors.As(err, &partial) {
 //		metrics, params = metrics[partial.Metrics:], params[partial.Params:]
+//		for i := range metrics {
+//			if metrics[i].Timestamp.IsZero() {
+//				metrics[i].Timestamp = partial.Stamp
+//			}
+//		}
 //		for _, key := range slices.Sorted(maps.Keys(tags))[:partial.Tags] {
 //			delete(tags, key)
 //		}
 //	}
 //
-// More may be stored than is known. To log it again does no harm on a server with an SQL store.
+// More may be stored than is known: some or all of the request that failed. Going on logs that again, which changes
+// nothing on a server with an SQL store. A file store keeps those metrics a second time.
 type BatchError struct {
 	Metrics, Params, Tags int
-	Err                   error // the [*Error] of the request that failed
+	// Stamp is the time that LogBatch gave to metrics without a timestamp.
+	Stamp time.Time
+	Err   error // the [*Error] of the request that failed
 }
 
 // Error returns one line that says what is stored and what went wrong.
@@ -68,17 +75,18 @@ func (e *BatchError) Unwrap() error { return e.Err }
 // their order. A metric without a timestamp is logged as of now. Nothing to log sends nothing.
 //
 // Errors: [*BatchError] when a request fails; it tells what was stored before, and unwraps to the [*Error] of that
-// request, which is as for [Client.LogMetric], [Client.LogParam] and [Client.SetTag], and [ErrInvalidArgument] also for
-// a param that is given twice. MLflow checks a request as a whole before it stores any of it, but what the database
-// refuses after that does not undo what was stored before.
+// request, which is as for [Client.LogMetric], [Client.LogParam] and [Client.SetTag]. A param that is given twice, even
+// with the same value, is [ErrInvalidArgument] before anything is sent. MLflow checks a request as a whole before it
+// stores any of it, but what the database refuses after that does not undo what was stored before.
 //
 // POST /api/2.0/mlflow/runs/log-batch
 func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, params []Param, tags map[string]string) error {
 	if err := checkBatch(runID, metrics, params, tags); err != nil {
 		return err
 	}
-	rest := batch{stamped(metrics, time.Now()), params, runTags(tags)}
-	var stored BatchError
+	stored := BatchError{Stamp: time.Now()}
+	frame := len(`{"metrics":[],"params":[],"run_id":,"tags":[]}`) + quotedLen(runID)
+	rest := batch{frame, stamped(metrics, stored.Stamp), params, runTags(tags)}
 	for rest.len() > 0 {
 		var part batch
 		part, rest = rest.cut(c.limits)
@@ -96,39 +104,32 @@ func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, p
 // logPart logs what goes into one request.
 func (c *Client) logPart(ctx context.Context, runID string, part batch) error {
 	err := c.sendPart(ctx, runID, part)
-	if !logBatch.doneBefore(err) {
+	if !isStored(err) {
 		return err
 	}
-	// A lost attempt stored a NaN, and the server now refuses the whole batch because of it. We cannot tell which, so log
-	// the rest first and then each NaN alone.
-	var nans, others []Metric
-	for _, m := range part.metrics {
-		if math.IsNaN(m.Value) {
-			nans = append(nans, m)
-		} else {
-			others = append(others, m)
-		}
-	}
+	nans, others := splitNaNs(part.metrics)
 	if len(nans) == 0 {
 		return err
 	}
+	if part.len() == 1 {
+		return nil
+	}
+	// This request has stored none of its metrics.
 	part.metrics = others
 	if part.len() > 0 {
 		if err := c.sendPart(ctx, runID, part); err != nil {
 			return err
 		}
 	}
-	for i := range nans {
-		err := c.sendPart(ctx, runID, batch{metrics: nans[i : i+1], tags: []gen.RunTag{}})
-		if err != nil && !isDuplicate(err) {
-			return err
-		}
-	}
-	return nil
+	return c.logNaNs(ctx, runID, nans)
 }
 
 func (c *Client) sendPart(ctx context.Context, runID string, part batch) error {
-	return do(ctx, c, logBatch, gen.LogBatchRequest{
+	op := logBatch
+	if slices.ContainsFunc(part.metrics, isNaN) {
+		op.finalRefusal = duplicatePoint
+	}
+	return do(ctx, c, op, gen.LogBatchRequest{
 		RunID: runID, Metrics: fromMetrics(part.metrics), Params: fromParams(part.params), Tags: part.tags,
 	})
 }
@@ -143,11 +144,19 @@ func checkBatch(runID string, metrics []Metric, params []Param, tags map[string]
 		if err := requireText(op, "metric key", m.Key); err != nil {
 			return err
 		}
+		if err := requireTime(op, "timestamp", m.Timestamp); err != nil {
+			return err
+		}
 	}
+	logged := make(map[string]bool, len(params))
 	for _, p := range params {
 		if err := requireText(op, "param key", p.Key, p.Value); err != nil {
 			return err
 		}
+		if logged[p.Key] { // servers refuse it only within one request
+			return invalid(op, "the param %q is given twice", p.Key)
+		}
+		logged[p.Key] = true
 	}
 	for key, value := range tags {
 		if err := requireText(op, "tag key", key, value); err != nil {
@@ -184,6 +193,7 @@ func stamped(metrics []Metric, now time.Time) []Metric {
 
 // A batch is what is left to log.
 type batch struct {
+	frame   int // the bytes of a request without any items
 	metrics []Metric
 	params  []Param
 	tags    []gen.RunTag
@@ -194,7 +204,7 @@ func (b batch) len() int { return len(b.metrics) + len(b.params) + len(b.tags) }
 // cut returns as much of the front of a batch as the limits allow in one request, and the rest. No metric comes before
 // the last param and tag.
 func (b batch) cut(limits BatchLimits) (part, rest batch) {
-	left := budget{items: limits.Items, bytes: limits.Bytes}
+	left := budget{items: limits.Items, bytes: limits.Bytes - b.frame}
 	params := left.fit(limits.Params, len(b.params), func(i int) int {
 		return len(`{"key":,"value":},`) + quotedLen(b.params[i].Key) + quotedLen(b.params[i].Value)
 	})
@@ -208,8 +218,8 @@ func (b batch) cut(limits BatchLimits) (part, rest batch) {
 			return len(`{"key":,"step":,"timestamp":,"value":},`) + numbers + quotedLen(b.metrics[i].Key)
 		})
 	}
-	part = batch{b.metrics[:metrics], b.params[:params], b.tags[:tags]}
-	rest = batch{b.metrics[metrics:], b.params[params:], b.tags[tags:]}
+	part = batch{b.frame, b.metrics[:metrics], b.params[:params], b.tags[:tags]}
+	rest = batch{b.frame, b.metrics[metrics:], b.params[params:], b.tags[tags:]}
 	return part, rest
 }
 

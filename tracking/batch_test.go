@@ -179,7 +179,7 @@ func TestLogBatchSaysHowFarItCame(t *testing.T) {
 		var cause *tracking.Error
 		require.ErrorAs(t, err, &cause)
 		assertOnly(t, err, tracking.ErrInvalidArgument)
-		want.Err = cause
+		want.Err, want.Stamp = cause, partial.Stamp
 		assert.Equal(t, &want, partial)
 		assert.Len(t, *stored, refuse-1, "a failure ends it")
 

@@ -11,7 +11,8 @@
 //
 // Zero values, empty strings, NaN and infinities are sent as such. The package refuses arguments that servers would
 // silently take for something else, and sends nothing: empty IDs, keys and names, an unknown [RunStatus] or [ViewType],
-// and text that is not valid UTF-8. The server judges everything else.
+// text that is not valid UTF-8, times beyond the count of milliseconds in an int64, and a param that occurs twice in a
+// batch. The server judges everything else.
 //
 // # Values
 //
@@ -34,8 +35,7 @@
 // 500 in HTML, or 502, 503 or 504), a retry depends on the method:
 //
 //   - GetExperiment, GetExperimentByName, GetRun, SearchExperiments, SearchRuns are retried: they change nothing.
-//   - LogMetric, LogBatch are retried: servers with an SQL store keep the same point once. Before MLflow 3.16 they
-//     refuse a NaN that is stored already, which counts as success on a retry. File stores keep a retried point twice.
+//   - LogMetric, LogBatch are retried: servers with an SQL store keep the same point once, and file stores twice.
 //   - LogParam, SetTag, SetExperimentTag, UpdateRun, UpdateExperiment, DeleteRun are retried: doing the same twice has
 //     the same effect as doing it once.
 //   - DeleteTag, DeleteExperiment are retried: on a retry, 404 counts as success.
@@ -43,8 +43,9 @@
 //   - CreateRun is not retried unless [WithIdempotencyKey] is given: the retry would create a second run.
 //
 // All methods except CreateExperiment and CreateRun without a key are also retried, at most twice, after
-// [ErrorCodeBadRequest], which can mean an overloaded database or a lost race. A 500 with an MLflow error code is not retried. Times are set once,
-// before the first attempt, so that every attempt sends the same bytes.
+// [ErrorCodeBadRequest], which can mean an overloaded database or a lost race. With it, servers with an SQL store before
+// MLflow 3.16 also refuse a NaN that is stored already: LogMetric and LogBatch succeed then. A 500 with an MLflow error
+// code is not retried. Times are set once, before the first attempt, so that every attempt sends the same bytes.
 //
 // If the error is [ErrUnavailable] or [ErrUnexpectedResponse], or has status 500, or if the context ended, the
 // operation may or may not have taken effect.

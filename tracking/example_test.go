@@ -114,7 +114,7 @@ func ExampleClient_LogBatch() {
 
 	metrics := make([]tracking.Metric, 2500) // three requests
 	for step := range metrics {
-		metrics[step] = tracking.Metric{Key: "loss", Value: 1 / float64(step+1), Step: int64(step), Timestamp: time.Now()}
+		metrics[step] = tracking.Metric{Key: "loss", Value: 1 / float64(step+1), Step: int64(step)}
 	}
 	params := []tracking.Param{{Key: "learning_rate", Value: "0.1"}}
 	tags := map[string]string{"stage": "trial"}
@@ -127,6 +127,11 @@ func ExampleClient_LogBatch() {
 		}
 		fmt.Println("stored before the failure:", partial.Metrics, "metrics,", partial.Params, "params,", partial.Tags, "tags")
 		metrics, params = metrics[partial.Metrics:], params[partial.Params:]
+		for i := range metrics { // the same points again, in case the request that failed was stored
+			if metrics[i].Timestamp.IsZero() {
+				metrics[i].Timestamp = partial.Stamp
+			}
+		}
 		for _, key := range slices.Sorted(maps.Keys(tags))[:partial.Tags] {
 			delete(tags, key)
 		}
@@ -192,6 +197,38 @@ func ExampleClient_AllRuns() {
 	// c
 }
 
+// A loop over AllRuns that deletes runs as it goes skips others: a page begins where the ones before it end, and what
+// was on it has moved up. So collect the runs first.
+func ExampleClient_AllRuns_delete() {
+	client := exampleClient()
+	ctx := context.Background()
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		if _, err := client.CreateRun(ctx, "1", tracking.WithRunName(name)); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	var found []string
+	for run, err := range client.AllRuns(ctx, []string{"1"}, tracking.WithRunsMaxResults(2)) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		found = append(found, run.Info.RunID)
+	}
+	for _, runID := range found {
+		if err := client.DeleteRun(ctx, runID); err != nil {
+			log.Fatal(err)
+		}
+	}
+
+	left, err := client.SearchRuns(ctx, []string{"1"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(found), "deleted,", len(left.Runs), "left")
+	// Output: 5 deleted, 0 left
+}
+
 // Use errors.Is to ask what went wrong, and errors.As for the server's own words.
 func ExampleError() {
 	client := exampleClient()
@@ -232,6 +269,7 @@ func exampleClient() *tracking.Client {
 	mux.HandleFunc("POST /api/2.0/mlflow/runs/create", server.create)
 	mux.HandleFunc("GET /api/2.0/mlflow/runs/get", server.get)
 	mux.HandleFunc("POST /api/2.0/mlflow/runs/update", server.update)
+	mux.HandleFunc("POST /api/2.0/mlflow/runs/delete", server.delete)
 	mux.HandleFunc("POST /api/2.0/mlflow/runs/search", server.search)
 	mux.HandleFunc("POST /api/2.0/mlflow/runs/log-metric", server.logMetric)
 	mux.HandleFunc("POST /api/2.0/mlflow/runs/log-batch", server.logBatch)
@@ -308,6 +346,16 @@ func (s *exampleServer) update(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, map[string]any{"run_info": run.Info})
 }
 
+// delete makes a run one that no example can see any more.
+func (s *exampleServer) delete(w http.ResponseWriter, r *http.Request) {
+	var request struct {
+		RunID string `json:"run_id"`
+	}
+	read(r, &request)
+	s.runs = slices.DeleteFunc(s.runs, func(run *exampleRun) bool { return run.Info.RunID == request.RunID })
+	write(w, http.StatusOK, map[string]any{})
+}
+
 // search finds all runs, or with a filter the children of the first one. The runs are in the order of their start.
 func (s *exampleServer) search(w http.ResponseWriter, r *http.Request) {
 	var request struct {
@@ -317,7 +365,7 @@ func (s *exampleServer) search(w http.ResponseWriter, r *http.Request) {
 	}
 	read(r, &request)
 	found := slices.Clone(s.runs)
-	if request.Filter == fmt.Sprintf("tags.mlflow.parentRunId = '%s'", s.runs[0].Info.RunID) {
+	if len(found) > 0 && request.Filter == fmt.Sprintf("tags.mlflow.parentRunId = '%s'", found[0].Info.RunID) {
 		found = found[1:]
 	}
 	first, _ := strconv.Atoi(cmp.Or(request.PageToken, "0"))

@@ -24,6 +24,9 @@ func (c *Client) CreateExperiment(ctx context.Context, name string, opts ...Crea
 	if err := require(createExperiment.name, "name", name); err != nil {
 		return "", err
 	}
+	if err := requireTagKeys(createExperiment.name, s.tags); err != nil {
+		return "", err
+	}
 	return send(ctx, c, createExperiment, gen.CreateExperimentRequest{
 		Name:             name,
 		ArtifactLocation: s.artifactLocation,

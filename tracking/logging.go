@@ -3,7 +3,6 @@ package tracking
 import (
 	"context"
 	"log/slog"
-	"math"
 	"time"
 	"unicode/utf8"
 
@@ -15,7 +14,8 @@ import (
 // point on servers with a file store.
 //
 // Errors: [ErrNotFound] for a missing run; [ErrInvalidArgument] for a deleted run, a key of more than 250 characters
-// or with characters that MLflow doesn't allow in keys, and a time before 1970.
+// or with characters that MLflow doesn't allow in keys, and a time before 1970 or beyond the count of milliseconds in an
+// int64.
 //
 // POST /api/2.0/mlflow/runs/log-metric
 func (c *Client) LogMetric(ctx context.Context, runID, key string, value float64, opts ...LogMetricOption) error {
@@ -26,12 +26,19 @@ func (c *Client) LogMetric(ctx context.Context, runID, key string, value float64
 	if err := require(logMetric.name, "run ID", runID, "key", key); err != nil {
 		return err
 	}
+	if err := requireTime(logMetric.name, "timestamp", metric.Timestamp); err != nil {
+		return err
+	}
 	metric.Timestamp = orNow(metric.Timestamp, time.Now())
 	point := fromMetric(metric)
-	err := do(ctx, c, logMetric, gen.LogMetricRequest{
+	op := logMetric
+	if isNaN(metric) {
+		op.finalRefusal = duplicatePoint
+	}
+	err := do(ctx, c, op, gen.LogMetricRequest{
 		RunID: runID, Key: point.Key, Value: point.Value, Timestamp: point.Timestamp, Step: point.Step,
 	})
-	if math.IsNaN(value) && logMetric.doneBefore(err) {
+	if isNaN(metric) && isStored(err) {
 		return nil
 	}
 	return err

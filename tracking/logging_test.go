@@ -187,13 +187,14 @@ func TestLogBatchRefused(t *testing.T) {
 		client := newScenarioClient(t, s)
 		runID := newRun(t, s, client).RunID
 		metrics := []tracking.Metric{{Key: "loss", Timestamp: s.Now()}}
-		twice := []tracking.Param{{Key: "rate", Value: "0.1"}, {Key: "rate", Value: "0.1"}}
-		requireInvalid(t, client.LogBatch(t.Context(), runID, metrics, twice, nil))
+		params := []tracking.Param{{Key: "rate", Value: "0.1"}, {Key: "../rate", Value: "0.1"}}
+		requireInvalid(t, client.LogBatch(t.Context(), runID, metrics, params, nil))
 		requireNotFound(t, client.LogBatch(t.Context(), missingRun, metrics, nil, nil))
 
 		run, err := client.GetRun(t.Context(), runID)
 		require.NoError(t, err)
 		assert.Empty(t, run.Data.Metrics, "a batch is checked before any of it is stored")
+		assert.Empty(t, run.Data.Params)
 	})
 }
 

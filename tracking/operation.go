@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
-	"strings"
+	"regexp"
 
 	"github.com/mlflow-go/mlflow/gen"
 	"github.com/mlflow-go/mlflow/internal/transport"
@@ -25,6 +24,8 @@ type operation[Request, Response any] struct {
 	// done tells, of an error of the server's, whether it is what a retry gets because the request had run before. Nil
 	// stands for never.
 	done func(error) bool
+	// finalRefusal matches the message of a BAD_REQUEST that a retry would bring again. Nil stands for none.
+	finalRefusal *regexp.Regexp
 }
 
 // The operations, one for each endpoint. The tests hold them against the spec, and the tables of the documentation
@@ -67,7 +68,7 @@ var (
 		name: "SearchRuns", send: (*gen.Client).SearchRuns, mayRunTwice: true,
 	}
 	logMetric = operation[gen.LogMetricRequest, gen.EmptyResponse]{
-		name: "LogMetric", send: (*gen.Client).LogMetric, mayRunTwice: true, done: isDuplicate,
+		name: "LogMetric", send: (*gen.Client).LogMetric, mayRunTwice: true,
 	}
 	logParam = operation[gen.LogParamRequest, gen.EmptyResponse]{
 		name: "LogParam", send: (*gen.Client).LogParam, mayRunTwice: true,
@@ -79,7 +80,7 @@ var (
 		name: "DeleteTag", send: (*gen.Client).DeleteTag, mayRunTwice: true, done: isGone,
 	}
 	logBatch = operation[gen.LogBatchRequest, gen.EmptyResponse]{
-		name: "LogBatch", send: (*gen.Client).LogBatch, mayRunTwice: true, done: isDuplicate,
+		name: "LogBatch", send: (*gen.Client).LogBatch, mayRunTwice: true,
 	}
 )
 
@@ -91,22 +92,8 @@ func (o operation[Request, Response]) doneBefore(err error) bool {
 
 // newCall returns a call of the operation.
 func (o operation[Request, Response]) newCall(c *Client) *transport.Call {
-	return c.transport.NewCall(transport.Operation{Name: o.name, MayRunTwice: o.mayRunTwice})
+	return c.transport.NewCall(transport.Operation{Name: o.name, MayRunTwice: o.mayRunTwice, FinalRefusal: o.finalRefusal})
 }
 
 // isGone tells whether a delete was refused because there is nothing to delete.
 func isGone(err error) bool { return errors.Is(err, ErrNotFound) }
-
-// isDuplicate tells whether a database refused what is there already. To SQL stores before MLflow 3.16 a NaN differs
-// from the same one that is there, but its key does not. The server's message is all there is to tell by; these are
-// SQLite's, PostgreSQL's, MySQL's and SQL Server's.
-func isDuplicate(err error) bool {
-	var refusal *Error
-	if !errors.As(err, &refusal) || refusal.Code != ErrorCodeBadRequest {
-		return false
-	}
-	message := strings.ToLower(refusal.Message)
-	return slices.ContainsFunc([]string{"unique constraint", "duplicate entry", "duplicate key"}, func(mark string) bool {
-		return strings.Contains(message, mark)
-	})
-}

@@ -40,6 +40,12 @@ func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...Cre
 	if err != nil {
 		return nil, err
 	}
+	if err := requireTime(createRun.name, "start time", s.startTime); err != nil {
+		return nil, err
+	}
+	if err := requireTagKeys(createRun.name, s.tags); err != nil {
+		return nil, err
+	}
 	key, err := s.idempotencyKey.get(createRun.name)
 	if err != nil {
 		return nil, err
@@ -115,6 +121,9 @@ func (c *Client) UpdateRun(ctx context.Context, runID string, opts ...UpdateRunO
 	}
 	name, err := s.runName.get(updateRun.name)
 	if err != nil {
+		return nil, err
+	}
+	if err := requireTime(updateRun.name, "end time", s.endTime); err != nil {
 		return nil, err
 	}
 	request := gen.UpdateRunRequest{RunID: runID, RunName: name}

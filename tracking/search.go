@@ -74,6 +74,9 @@ func (c *Client) SearchRuns(ctx context.Context, experimentIDs []string, opts ..
 // for each page; [WithExperimentsMaxResults] sets the page size, not the total. On an error the iterator yields the
 // error once, with a zero Experiment, and stops.
 //
+// A loop that deletes or renames experiments, or sets tags that the filter asks for, makes the iterator skip others,
+// without an error. Collect the experiments first, as described at [Client.AllRuns].
+//
 // POST /api/2.0/mlflow/experiments/search
 func (c *Client) AllExperiments(ctx context.Context, opts ...SearchExperimentsOption) iter.Seq2[Experiment, error] {
 	opts = slices.Clip(slices.Clone(opts))
@@ -94,6 +97,11 @@ func (c *Client) AllExperiments(ctx context.Context, opts ...SearchExperimentsOp
 // [Client.SearchRuns] for each page; [WithRunsMaxResults] sets the page size, not the total. On an error the iterator
 // yields the error once, with a zero Run, and stops. If runs are created meanwhile, it can yield other runs twice, as
 // described at SearchRuns.
+//
+// If runs drop out of the search meanwhile, it skips others, without an error: the next page begins after as many runs
+// as there were before it, but those that follow have moved up. So a loop that deletes runs, or changes what the filter
+// or the order looks at, must not run over the iterator itself. Collect the runs first and then change them, or let each
+// search start from the beginning until it finds nothing.
 //
 // POST /api/2.0/mlflow/runs/search
 func (c *Client) AllRuns(ctx context.Context, experimentIDs []string, opts ...SearchRunsOption) iter.Seq2[Run, error] {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,8 @@ type Operation struct {
 	// MayRunTwice tells that the server may run the request more than once. If it may not, the request is retried only if
 	// it cannot have run.
 	MayRunTwice bool
+	// FinalRefusal, if set, matches the message of a BAD_REQUEST that a retry would bring again.
+	FinalRefusal *regexp.Regexp
 }
 
 // A Call sends the request of one operation, retrying where that is safe, and knows afterwards what became of it. It is

@@ -51,7 +51,7 @@ func randomUpTo(limit time.Duration) time.Duration {
 // retryDelay tells whether to retry the request after an attempt, and after what wait.
 func (c *Call) retryDelay(ctx context.Context, o Outcome) (time.Duration, bool) {
 	policy := &c.client.config.Retry
-	if c.attempts >= policy.MaxAttempts || !c.mayRetry(o.Kind) {
+	if c.attempts >= policy.MaxAttempts || !c.mayRetry(o) {
 		return 0, false
 	}
 	wait := policy.backoff(c.attempts)
@@ -71,13 +71,16 @@ func (c *Call) retryDelay(ctx context.Context, o Outcome) (time.Duration, bool) 
 }
 
 // mayRetry tells whether the operation may be retried after an attempt that went wrong.
-func (c *Call) mayRetry(kind Kind) bool {
-	switch kind.verdict() {
+func (c *Call) mayRetry(o Outcome) bool {
+	switch o.Kind.verdict() {
 	case cannotHaveRun:
 		return true
 	case mayHaveRun:
 		return c.operation.MayRunTwice || c.HasRun != nil
 	case mayPass:
+		if final := c.operation.FinalRefusal; final != nil && final.MatchString(o.Message) {
+			return false
+		}
 		return (c.operation.MayRunTwice || c.HasRun != nil) && c.databaseRefusals < maxDatabaseRefusals
 	}
 	return false
