@@ -91,10 +91,10 @@ func NewClient(opts ...Option) (*Client, error) {
 		return nil, configError(problems)
 	}
 	server, doer := resolved.Server, transport.New(resolved)
-	batching := tracking.Config{BatchLimits: s.batchLimits, Logger: resolved.Logger}
+	trackingConfig := tracking.Config{BatchLimits: s.batchLimits, StrictLengths: s.strictLengths, Logger: resolved.Logger}
 	return &Client{
 		trackingURI: server.String(),
-		tracking:    sync.OnceValue(func() *tracking.Client { return tracking.NewClient(server, doer, batching) }),
+		tracking:    sync.OnceValue(func() *tracking.Client { return tracking.NewClient(server, doer, trackingConfig) }),
 	}, nil
 }
 
@@ -139,7 +139,8 @@ type Option interface{ apply(s *settings) }
 type settings struct {
 	config.Options
 
-	batchLimits tracking.BatchLimits
+	batchLimits   tracking.BatchLimits
+	strictLengths bool
 }
 
 // An option is a function, so that printing one shows none of the secrets inside.
@@ -248,6 +249,13 @@ func WithUserAgent(product string) Option {
 // stands for the default.
 func WithBatchLimits(limits tracking.BatchLimits) Option {
 	return option(func(s *settings) { s.batchLimits = limits })
+}
+
+// WithStrictLengths refuses values that servers would cut, with [ErrInvalidArgument] and before anything is sent: params of
+// more than 6,000 and tags of more than 8,000 characters. Without it they are sent, and a warning is logged if the server
+// takes them. Tags of more than 5,000 characters, which only MLflow 2.11 to 2.16 cut, are always sent.
+func WithStrictLengths() Option {
+	return option(func(s *settings) { s.strictLengths = true })
 }
 
 func (s *settings) checkBatchLimits() []error {

@@ -77,6 +77,9 @@ func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, p
 	if err := checkBatch(runID, metrics, params, tags); err != nil {
 		return err
 	}
+	if err := c.checkBatchLimits(params, tags); err != nil {
+		return err
+	}
 	rest := batch{stamped(metrics, time.Now()), params, runTags(tags)}
 	var stored BatchError
 	for rest.len() > 0 {
