@@ -77,7 +77,7 @@ func TestBadCredentialsOfTheEnvironmentAreRefused(t *testing.T) {
 
 func TestATokenSourceMustReturnATokenThatCanBeSent(t *testing.T) {
 	t.Parallel()
-	for token, want := range map[string]string{"": "is empty", "s3cret ": "has spaces around it", "s3cret\n": "holds characters"} {
+	for want, token := range map[string]string{"is empty": "", "has spaces around it": "s3cret ", "holds characters": "s3cret\n"} {
 		options := withTrackingURI(server)
 		options.SetTokenSource(func(context.Context) (string, error) { return token, nil }, "WithTokenSource")
 		config, problems := Resolve(options, place{}.machine())

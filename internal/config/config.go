@@ -1,7 +1,7 @@
 // Package config makes one configuration of all the places where settings come from. Each place is a [Layer], and a
 // higher one wins: options, then the user info of the tracking URI, the environment, the credentials file, and the
-// defaults. Credentials of one layer hide all those of the layers below. Every setting is checked once, after the layers were merged, and knows where it came from, so that an error
-// can name the place to mend.
+// defaults. Credentials of one layer hide all those of the layers below. Every setting is checked once, after the layers
+// were merged, and knows where it came from, so that an error can name the place to mend.
 package config
 
 import (

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -287,4 +288,23 @@ func TestRedactionIsQuickOnHostilePages(t *testing.T) {
 		assert.Equal(t, 400, o.Status)
 		assert.Less(t, time.Since(start), 10*time.Second, "%q", piece)
 	}
+}
+
+func FuzzRedaction(f *testing.F) {
+	for _, spell := range spellings {
+		f.Add("<p>"+spell("s3cret é")+"</p>", "s3cret é")
+	}
+	f.Add(`\u\ud83d\u&#;&x%%2+`, "+%25")
+	placeholder := "[redacted]"
+	f.Fuzz(func(t *testing.T, page, secret string) {
+		secret = strings.Trim(secret, " \t")
+		if len(secret) < 5 || strings.ContainsFunc(secret, unicode.IsControl) {
+			t.Skip("a short secret, or none that can be sent")
+		}
+		if strings.ContainsAny(secret, "[]…") || strings.Contains(placeholder, secret) {
+			t.Skip("it may be seen in what stands in its place")
+		}
+		o := quoting(t, withHeaders("X-Planted", secret), page)
+		assert.NotContains(t, o.Message, secret)
+	})
 }

@@ -128,10 +128,13 @@ func (s secretSet) addCookie(value string) {
 	}
 }
 
-// addChain adds what a request carried that a redirect led to, and those before it.
+// addChain adds the credentials and cookies of a request that a redirect led to, or that a transport of the caller's own
+// made of ours, and of those before it.
 func (s secretSet) addChain(request *http.Request) {
 	for request != nil {
-		s.addHeader("Cookie", request.Header["Cookie"])
+		for _, name := range []string{"Authorization", "Proxy-Authorization", "Cookie"} {
+			s.addHeader(name, request.Header[name])
+		}
 		if request.Response == nil {
 			return
 		}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"encoding/hex"
 	"html"
 	"strconv"
 	"strings"
@@ -123,8 +124,7 @@ func decodeBackslash(text string) (string, int) {
 	case 'U':
 		return decodeHex(text, 2, 8)
 	case 'x':
-		n, ok := parseHex(text, 2, 2)
-		return string([]byte{byte(n)}), lengthIf(ok, 4)
+		return decodeByte(text, 2)
 	}
 	const letters, meaning = `"'/\abfnrtv`, "\"'/\\\a\b\f\n\r\t\v"
 	i := strings.IndexByte(letters, text[1])
@@ -153,9 +153,13 @@ func decodeHex(text string, start, digits int) (string, int) {
 	return string(r), lengthIf(ok, start+digits)
 }
 
-func decodePercent(text string) (string, int) {
-	n, ok := parseHex(text, 1, 2)
-	return string([]byte{byte(n)}), lengthIf(ok, 3)
+func decodePercent(text string) (string, int) { return decodeByte(text, 1) }
+
+// decodeByte decodes the two digits at the given place as one byte, perhaps one of several that make a character.
+func decodeByte(text string, start int) (string, int) {
+	end := min(len(text), start+2)
+	decoded, err := hex.DecodeString(text[start:end])
+	return string(decoded), lengthIf(err == nil && len(decoded) == 1, end)
 }
 
 func decodeForm(text string) (string, int) {
