@@ -112,7 +112,7 @@ examples: ## Run all examples against MLFLOW_TRACKING_URI
 
 .PHONY: fuzz
 fuzz: ## Fuzz each target for FUZZTIME (10s)
-	@set -e; for package in ./internal/wire ./tracking; do \
+	@set -e; for package in ./internal/wire ./internal/transport ./tracking; do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $${FUZZTIME:-10s} $$package; \
 		done; \

@@ -16,12 +16,13 @@
 //
 //   - MLFLOW_TRACKING_URI: where the server is, like [WithTrackingURI]. There is no default.
 //   - MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD: credentials for basic auth, like [WithBasicAuth].
-//     Whichever variable is unset is read from ~/.mlflow/credentials.
+//     Whichever variable is unset is read from ~/.mlflow/credentials, unless there is a token.
 //   - MLFLOW_TRACKING_TOKEN: a bearer token, like [WithToken].
-//   - MLFLOW_TRACKING_SERVER_CERT_PATH, MLFLOW_TRACKING_CLIENT_CERT_PATH and MLFLOW_TRACKING_INSECURE_TLS: the CA bundle
-//     to trust, a PEM file with the client certificate and its key, and whether to skip verification.
+//   - MLFLOW_TRACKING_SERVER_CERT_PATH, MLFLOW_TRACKING_CLIENT_CERT_PATH and MLFLOW_TRACKING_INSECURE_TLS: the path of the
+//     CA bundle to trust, that of a PEM file with the client certificate and its key, and whether to skip verification.
 //   - MLFLOW_WORKSPACE: the workspace, like [WithWorkspace].
-//   - MLFLOW_HTTP_REQUEST_TIMEOUT: the time limit of one attempt in seconds, like [WithTimeout].
+//   - MLFLOW_HTTP_REQUEST_TIMEOUT: the time limit of one attempt in seconds, at least 0.001, like [WithTimeout]. As for
+//     Python's client 0 is an error.
 //   - MLFLOW_HTTP_REQUEST_MAX_RETRIES (0 to 10), MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR and
 //     MLFLOW_HTTP_REQUEST_BACKOFF_JITTER: the number of retries, the first backoff in seconds, and the most extra random
 //     seconds per wait.
@@ -34,11 +35,15 @@
 //
 // # Authentication
 //
-// A client can sign in with a user name and password, with a bearer token, or with a source of tokens that expire. If
-// both are set, user name and password win over a token, as in Python's client, even if the token is an option and they
-// come from the environment. Options win over the user info of the tracking URI, which wins over the environment.
-// Credentials are never sent to a host that the server redirects to, and appear in no error and no log. They are sent
-// over plain http if the tracking URI says so.
+// A client can sign in with a user name and password, with a bearer token, or with a source of tokens that expire. The
+// first of these places that has credentials decides: options, the user info of the tracking URI, the environment, the
+// credentials file. If one place has both kinds, user name and password win over a token, as in Python's client; that
+// client also prefers the credentials file to MLFLOW_TRACKING_TOKEN, and this one does not.
+//
+// Credentials are sent over plain http if the tracking URI says so. They are never sent to a host that the server
+// redirects to, and appear in no error and no log: where a server or a proxy quotes them, cookies, or values that
+// [WithHeaders] sets, an error has "[redacted]" instead, however they are spelled. Secrets of fewer than 5 bytes are
+// found only as whole words.
 //
 // # Time limits and retries
 //
@@ -86,10 +91,10 @@ func NewClient(opts ...Option) (*Client, error) {
 		return nil, configError(problems)
 	}
 	server, doer := resolved.Server, transport.New(resolved)
-	batching := tracking.Config{BatchLimits: s.batchLimits, Logger: resolved.Logger}
+	trackingConfig := tracking.Config{BatchLimits: s.batchLimits, StrictLengths: s.strictLengths, Logger: resolved.Logger}
 	return &Client{
 		trackingURI: server.String(),
-		tracking:    sync.OnceValue(func() *tracking.Client { return tracking.NewClient(server, doer, batching) }),
+		tracking:    sync.OnceValue(func() *tracking.Client { return tracking.NewClient(server, doer, trackingConfig) }),
 	}, nil
 }
 
@@ -134,7 +139,8 @@ type Option interface{ apply(s *settings) }
 type settings struct {
 	config.Options
 
-	batchLimits tracking.BatchLimits
+	batchLimits   tracking.BatchLimits
+	strictLengths bool
 }
 
 // An option is a function, so that printing one shows none of the secrets inside.
@@ -158,13 +164,14 @@ func WithTrackingURI(uri string) Option {
 	return option(func(s *settings) { s.TrackingURI = config.SetNonZero(uri, "WithTrackingURI") })
 }
 
-// WithBasicAuth sets the user name and password to sign in with. They win over a token, wherever that comes from. The
+// WithBasicAuth sets the user name and password to sign in with. They win over a token, even that of an option. The
 // default is the tracking URI's user info, else MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD.
 func WithBasicAuth(username, password string) Option {
 	return option(func(s *settings) { s.SetBasicAuth(username, password, "WithBasicAuth") })
 }
 
-// WithToken sets a bearer token to sign in with. The default is MLFLOW_TRACKING_TOKEN.
+// WithToken sets a bearer token to sign in with, which must not have spaces around it. It wins over the credentials of
+// the tracking URI, the environment and the credentials file. The default is MLFLOW_TRACKING_TOKEN.
 func WithToken(token string) Option {
 	return option(func(s *settings) { s.SetToken(token, "WithToken") })
 }
@@ -242,6 +249,13 @@ func WithUserAgent(product string) Option {
 // stands for the default.
 func WithBatchLimits(limits tracking.BatchLimits) Option {
 	return option(func(s *settings) { s.batchLimits = limits })
+}
+
+// WithStrictLengths refuses values that servers would cut, with [ErrInvalidArgument] and before anything is sent: params of
+// more than 6,000 and tags of more than 8,000 characters. Without it they are sent, and a warning is logged if the server
+// takes them. Tags of more than 5,000 characters, which only MLflow 2.11 to 2.16 cut, are always sent.
+func WithStrictLengths() Option {
+	return option(func(s *settings) { s.strictLengths = true })
 }
 
 func (s *settings) checkBatchLimits() []error {

@@ -61,7 +61,7 @@ func TestCredentialsOfOptionsAndTrackingURI(t *testing.T) {
 		{name: "of the URI", user: "me:pw", want: basic("me", "pw")},
 		{name: "of the URI, escaped", user: "m%40e:p%3Aw%2F", want: basic("m@e", "p:w/")},
 		{name: "of the URI, without a password", user: "me:", want: basic("me", "")},
-		{name: "of the URI, before a token", user: "me:pw", opts: []mlflow.Option{mlflow.WithToken("t0ken")}, want: basic("me", "pw")},
+		{name: "a token before the URI", user: "me:pw", opts: []mlflow.Option{mlflow.WithToken("t0ken")}, want: "Bearer t0ken"},
 		{name: "basic before the URI", user: "me:pw", opts: []mlflow.Option{mlflow.WithBasicAuth("you", "pw")}, want: basic("you", "pw")},
 		{name: "a user name alone", user: "me", want: ""},
 		{name: "a user name alone, and a token", user: "me", opts: []mlflow.Option{mlflow.WithToken("t0ken")}, want: "Bearer t0ken"},

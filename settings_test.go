@@ -455,21 +455,22 @@ func TestTokensAndTheirSources(t *testing.T) {
 		"a later token":                  {[]mlflow.Option{mlflow.WithTokenSource(source), mlflow.WithToken("token")}, "Bearer token"},
 		"a later source":                 {[]mlflow.Option{mlflow.WithToken("token"), mlflow.WithTokenSource(source)}, "Bearer source"},
 		"basic before a source":          {[]mlflow.Option{mlflow.WithBasicAuth("me", "pw"), mlflow.WithTokenSource(source)}, basic("me", "pw")},
-		"the URI's basic before":         {[]mlflow.Option{mlflow.WithTrackingURI(s.withUser("me:pw")), mlflow.WithTokenSource(source)}, basic("me", "pw")},
+		"a source before the URI's":      {[]mlflow.Option{mlflow.WithTrackingURI(s.withUser("me:pw")), mlflow.WithTokenSource(source)}, "Bearer source"},
 		"a header of that name over all": {[]mlflow.Option{mlflow.WithTokenSource(source), mlflow.WithHeaders(map[string]string{"Authorization": "x"})}, "x"},
 	} {
 		assert.Equal(t, tt.want, s.requestOf(t, tt.opts...).Header.Get("Authorization"), name)
 	}
 }
 
-func TestASourceIsBeforeTheTokenOfTheEnvironmentAndBehindItsBasic(t *testing.T) {
+func TestASourceIsBeforeTheCredentialsOfTheEnvironment(t *testing.T) {
 	s := newServer(t)
 	source := mlflow.WithTokenSource(func(context.Context) (string, error) { return "source", nil })
 	t.Setenv("MLFLOW_TRACKING_TOKEN", "env")
 	assert.Equal(t, "Bearer source", s.requestOf(t, source).Header.Get("Authorization"))
 	t.Setenv("MLFLOW_TRACKING_USERNAME", "env")
 	t.Setenv("MLFLOW_TRACKING_PASSWORD", "pw")
-	assert.Equal(t, basic("env", "pw"), s.requestOf(t, source).Header.Get("Authorization"))
+	assert.Equal(t, "Bearer source", s.requestOf(t, source).Header.Get("Authorization"))
+	assert.Equal(t, basic("env", "pw"), s.requestOf(t).Header.Get("Authorization"))
 }
 
 func TestARequestEditorIsTheLastToChangeEachAttempt(t *testing.T) {

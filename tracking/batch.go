@@ -84,6 +84,9 @@ func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, p
 	if err := checkBatch(runID, metrics, params, tags); err != nil {
 		return err
 	}
+	if err := c.checkBatchLimits(params, tags); err != nil {
+		return err
+	}
 	stored := BatchError{Stamp: time.Now()}
 	frame := len(`{"metrics":[],"params":[],"run_id":,"tags":[]}`) + quotedLen(runID)
 	rest := batch{frame, stamped(metrics, stored.Stamp), params, runTags(tags)}

@@ -21,6 +21,8 @@ type Client struct {
 	transport *transport.Client
 	limits    BatchLimits
 	logger    *slog.Logger
+
+	strictLengths bool
 }
 
 // A Doer sends an HTTP request and returns its response, as an [http.Client] does.
@@ -30,7 +32,12 @@ type Doer interface {
 
 // A Config holds what a [Client] needs besides a server. Its zero value is ready to use.
 type Config struct {
+	// BatchLimits limit the requests of LogBatch. If one is negative, LogBatch fails with [ErrInvalidArgument].
 	BatchLimits BatchLimits
+	// StrictLengths refuses, with [ErrInvalidArgument] and before anything is sent, what servers would cut: params of more
+	// than 6,000 and tags of more than 8,000 characters, in LogParam, SetTag, LogBatch and CreateRun. Tags of more than
+	// 5,000, which MLflow 2.11 to 2.16 cut, are still sent, with a warning.
+	StrictLengths bool
 	// Logger hears of values that a server cuts; nil is silent.
 	Logger *slog.Logger
 }
@@ -44,6 +51,8 @@ func NewClient(server *url.URL, doer Doer, config Config) *Client {
 		transport: transport.Wrap(doer),
 		limits:    config.BatchLimits.orDefault(),
 		logger:    cmp.Or(config.Logger, slog.New(slog.DiscardHandler)),
+
+		strictLengths: config.StrictLengths,
 	}
 }
 

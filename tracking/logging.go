@@ -2,9 +2,7 @@ package tracking
 
 import (
 	"context"
-	"log/slog"
 	"time"
-	"unicode/utf8"
 
 	"github.com/mlflow-go/mlflow/gen"
 )
@@ -46,7 +44,7 @@ func (c *Client) LogMetric(ctx context.Context, runID, key string, value float64
 
 // LogParam logs a param. The value of a param cannot change: logging the same value again does nothing, and servers
 // refuse another value. If a value has more than 6,000 characters, MLflow 2.11 and later store only the first 6,000,
-// and older servers refuse it.
+// and older servers refuse it. The client logs a warning, or refuses the value if [Config] has StrictLengths.
 //
 // Errors: [ErrNotFound] for a missing run; [ErrInvalidArgument] for a deleted run, for a value other than the one
 // logged before, and for a key of more than 250 characters or with characters that MLflow doesn't allow in keys.
@@ -54,6 +52,9 @@ func (c *Client) LogMetric(ctx context.Context, runID, key string, value float64
 // POST /api/2.0/mlflow/runs/log-parameter
 func (c *Client) LogParam(ctx context.Context, runID, key, value string) error {
 	if err := require(logParam.name, "run ID", runID, "key", key); err != nil {
+		return err
+	}
+	if err := c.checkParam(logParam.name, key, value); err != nil {
 		return err
 	}
 	err := do(ctx, c, logParam, gen.LogParamRequest{RunID: runID, Key: key, Value: value})
@@ -65,7 +66,8 @@ func (c *Client) LogParam(ctx context.Context, runID, key, value string) error {
 
 // SetTag sets a tag of a run and replaces any earlier value. Setting "mlflow.runName" renames the run. If a value has
 // more than 8,000 characters (5,000 before MLflow 2.17), MLflow 2.11 and later store only its beginning, and older
-// servers refuse it.
+// servers refuse it. The client logs a warning, or refuses a value of more than 8,000 characters if [Config] has
+// StrictLengths.
 //
 // Errors: [ErrNotFound] for a missing run; [ErrInvalidArgument] for a deleted run, and for a key of more than 250
 // characters or with characters that MLflow doesn't allow in keys.
@@ -73,6 +75,9 @@ func (c *Client) LogParam(ctx context.Context, runID, key, value string) error {
 // POST /api/2.0/mlflow/runs/set-tag
 func (c *Client) SetTag(ctx context.Context, runID, key, value string) error {
 	if err := require(setTag.name, "run ID", runID, "key", key); err != nil {
+		return err
+	}
+	if err := c.checkTag(setTag.name, key, value); err != nil {
 		return err
 	}
 	err := do(ctx, c, setTag, gen.SetTagRequest{RunID: runID, Key: key, Value: value})
@@ -96,22 +101,4 @@ func (c *Client) DeleteTag(ctx context.Context, runID, key string) error {
 		return nil
 	}
 	return err
-}
-
-// How many characters of a value servers keep. MLflow 2.11 and later cut longer values and respond with 200; older
-// releases refuse them.
-const (
-	maxParamValue = 6000
-	maxTagValue   = 5000 // 8000 since MLflow 2.17
-)
-
-// warnTruncated logs a warning if the server has stored, or may have stored, less than the value.
-func (c *Client) warnTruncated(ctx context.Context, op, key, value string, limit int) {
-	if len(value) <= limit { // a character has at least one byte
-		return
-	}
-	if length := utf8.RuneCountInString(value); length > limit {
-		c.logger.LogAttrs(ctx, slog.LevelWarn, "mlflow value may be cut",
-			slog.String("operation", op), slog.String("key", key), slog.Int("length", length), slog.Int("limit", limit))
-	}
 }

@@ -50,6 +50,9 @@ func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...Cre
 	if err != nil {
 		return nil, err
 	}
+	if err := c.checkTags(createRun.name, s.tags); err != nil {
+		return nil, err
+	}
 	request := gen.CreateRunRequest{
 		ExperimentID: experimentID,
 		UserID:       cmp.Or(s.tags["mlflow.user"], "unknown"),

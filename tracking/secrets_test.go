@@ -33,20 +33,36 @@ const (
 	plantedToken     = secretMark + "-t0ken"
 	plantedHeader    = secretMark + "-he4der"
 	plantedSignature = secretMark + "-sign4ture"
+	plantedCookie    = secretMark + "-c00kie"
+	plantedKey       = secretMark + "-k3y" // behind a scheme
 )
 
 // plantedBasic is what is sent of a user name and password.
 var plantedBasic = base64.StdEncoding.EncodeToString([]byte(plantedUser + ":" + plantedPassword))
 
 // marks are what a secret, or a part of one, is recognized by.
-var marks = []string{secretMark, hex.EncodeToString([]byte(secretMark)), plantedBasic[:10]}
+var marks = []string{
+	secretMark, hex.EncodeToString([]byte(secretMark)), plantedBasic[:10],
+	spelled(`\u%04x`, secretMark), spelled("%%%02X", secretMark), spelled("&#%d;", secretMark),
+}
+
+// spelled returns a text with each character as an escape.
+func spelled(format, text string) string {
+	var escapes strings.Builder
+	for _, r := range text {
+		fmt.Fprintf(&escapes, format, r)
+	}
+	return escapes.String()
+}
 
 // newClient makes the client of a test.
 func newClient(t *testing.T, opts ...mlflow.Option) *tracking.Client {
 	t.Helper()
 	client, err := mlflow.NewClient(append([]mlflow.Option{
 		mlflow.WithToken(plantedToken),
-		mlflow.WithHeaders(map[string]string{"X-Planted": plantedHeader}),
+		mlflow.WithHeaders(map[string]string{
+			"X-Planted": plantedHeader, "X-Api-Key": "Key " + plantedKey, "Cookie": "theme=dark; session=" + plantedCookie,
+		}),
 		mlflow.WithRequestEditor(func(_ context.Context, r *http.Request) error {
 			r.Header.Set("X-Signature", plantedSignature)
 			return nil
@@ -113,7 +129,8 @@ func TestMain(m *testing.M) {
 // TestNoSecretIsSentBack has a server, or a proxy, send back what it was sent, wherever it can.
 func TestNoSecretIsSentBack(t *testing.T) {
 	t.Parallel()
-	echo := plantedHeader + " " + plantedPassword + " " + plantedSignature + " Basic " + plantedBasic + " " + plantedToken
+	echo := plantedHeader + " " + plantedPassword + " " + plantedSignature + " Basic " + plantedBasic + " " + plantedToken +
+		" " + plantedCookie + " " + plantedKey
 	page := func(status int, body string) string {
 		return fmt.Sprintf("HTTP/1.1 %d Whatever\r\nContent-Length: %d\r\n\r\n%s", status, len(body), body)
 	}
@@ -121,26 +138,30 @@ func TestNoSecretIsSentBack(t *testing.T) {
 		return "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + "\r\n\r\n"
 	}
 	for name, answer := range map[string]string{
-		"message":                  page(400, `{"error_code": "INVALID_PARAMETER_VALUE", "message": "`+echo+`"}`),
-		"code":                     page(400, `{"error_code": "`+echo+`", "message": ""}`),
-		"page":                     page(401, "<html>"+echo),
-		"page of success":          page(200, "<html>"+echo),
-		"cut at the end":           page(502, strings.Repeat("x", 245)+plantedPassword),
-		"value of a wrong type":    page(200, `{"run": "`+echo+`"}`),
-		"number":                   page(200, `{"run": {"info": {"run_id": "r1", "start_time": "`+echo+`"}}}`),
-		"metric":                   page(200, `{"run": {"info": {"run_id": "r1"}, "data": {"metrics": [{"value": "`+echo+`"}]}}}`),
-		"field":                    page(200, `{"run": {"info": {"`+echo+`": 1}}, "data": 7}`),
-		"redirect":                 redirect("/" + plantedHeader + "/" + plantedToken + "/login?" + plantedPassword),
-		"redirect to a user":       redirect("http://" + plantedUser + ":" + plantedPassword + "@example.com/#" + plantedToken),
-		"redirect to no URL":       redirect("http://%zz" + plantedToken),
-		"status line":              "HTTP/1.1 " + echo + "\r\n\r\n",
-		"no status line":           plantedToken + "\r\n\r\n",
-		"header":                   "HTTP/1.1 200 OK\r\nAuthorization " + echo + "\r\n\r\n",
-		"length":                   "HTTP/1.1 200 OK\r\nContent-Length: " + plantedToken + "\r\n\r\n",
-		"transfer encoding":        "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + plantedToken + "\r\n\r\n",
-		"chunk":                    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + plantedToken + "\r\n",
-		"compression":              "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + echo,
-		"what is left of an error": page(500, echo) + echo,
+		"message":                   page(400, `{"error_code": "INVALID_PARAMETER_VALUE", "message": "`+echo+`"}`),
+		"code":                      page(400, `{"error_code": "`+echo+`", "message": ""}`),
+		"message in JSON's escapes": page(400, `{"error_code": "INVALID_PARAMETER_VALUE", "message": "`+spelled(`\u%04x`, echo)+`"}`),
+		"page in JSON's escapes":    page(403, "<html>"+spelled(`\u%04x`, echo)),
+		"page in a URL's escapes":   page(200, "<html>"+spelled("%%%02X", echo)),
+		"page in HTML's escapes":    page(502, "<html>"+spelled("&#%d;", echo)),
+		"page":                      page(401, "<html>"+echo),
+		"page of success":           page(200, "<html>"+echo),
+		"cut at the end":            page(502, strings.Repeat("x", 245)+plantedPassword),
+		"value of a wrong type":     page(200, `{"run": "`+echo+`"}`),
+		"number":                    page(200, `{"run": {"info": {"run_id": "r1", "start_time": "`+echo+`"}}}`),
+		"metric":                    page(200, `{"run": {"info": {"run_id": "r1"}, "data": {"metrics": [{"value": "`+echo+`"}]}}}`),
+		"field":                     page(200, `{"run": {"info": {"`+echo+`": 1}}, "data": 7}`),
+		"redirect":                  redirect("/" + plantedHeader + "/" + plantedToken + "/login?" + plantedPassword),
+		"redirect to a user":        redirect("http://" + plantedUser + ":" + plantedPassword + "@example.com/#" + plantedToken),
+		"redirect to no URL":        redirect("http://%zz" + plantedToken),
+		"status line":               "HTTP/1.1 " + echo + "\r\n\r\n",
+		"no status line":            plantedToken + "\r\n\r\n",
+		"header":                    "HTTP/1.1 200 OK\r\nAuthorization " + echo + "\r\n\r\n",
+		"length":                    "HTTP/1.1 200 OK\r\nContent-Length: " + plantedToken + "\r\n\r\n",
+		"transfer encoding":         "HTTP/1.1 200 OK\r\nTransfer-Encoding: " + plantedToken + "\r\n\r\n",
+		"chunk":                     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + plantedToken + "\r\n",
+		"compression":               "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + echo,
+		"what is left of an error":  page(500, echo) + echo,
 	} {
 		for _, credentials := range []mlflow.Option{
 			mlflow.WithToken(plantedToken), mlflow.WithBasicAuth(plantedUser, plantedPassword),

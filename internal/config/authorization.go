@@ -24,7 +24,8 @@ func (l *Layer) SetTokenSource(tokens func(context.Context) (string, error), sou
 }
 
 // authorization returns a function for the value of the Authorization header, nil for none. Secrets stay inside the
-// function. As in Python's client user name and password win over a token, and one without the other is ignored.
+// function. As in Python's client user name and password win over a token of the same layer, and one without the other
+// is ignored.
 func (l Layer) authorization(p *problems) func(context.Context) (string, error) {
 	switch {
 	case l.username.set && l.password.set:
@@ -46,10 +47,23 @@ func (l Layer) basicAuth(p *problems) func(context.Context) (string, error) {
 }
 
 func (l Layer) bearerToken(p *problems) func(context.Context) (string, error) {
-	if !validHeaderValue(l.bearer.v.token) {
-		p.add(l.bearer.source, "the token %s", notInHeader)
+	if reason := whyNoToken(l.bearer.v.token); reason != "" {
+		p.add(l.bearer.source, "%s", reason)
 	}
 	return staticHeader("Bearer " + l.bearer.v.token)
+}
+
+// whyNoToken returns why a token cannot be sent as it is; "" if it can.
+func whyNoToken(token string) string {
+	switch {
+	case token == "":
+		return "the token is empty"
+	case !validHeaderValue(token):
+		return "the token " + notInHeader
+	case strings.TrimSpace(token) != token: // net/http would send another one, without a word
+		return "the token has spaces around it"
+	}
+	return ""
 }
 
 func staticHeader(value string) func(context.Context) (string, error) {
@@ -59,13 +73,11 @@ func staticHeader(value string) func(context.Context) (string, error) {
 func fromTokenSource(source func(context.Context) (string, error)) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
 		token, err := source(ctx)
-		switch {
-		case err != nil:
+		if err != nil {
 			return "", fmt.Errorf("token source: %w", err)
-		case token == "":
-			return "", errors.New("token source: the token is empty")
-		case !validHeaderValue(token):
-			return "", errors.New("token source: the token " + notInHeader)
+		}
+		if reason := whyNoToken(token); reason != "" {
+			return "", errors.New("token source: " + reason)
 		}
 		return "Bearer " + token, nil
 	}

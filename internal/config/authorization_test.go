@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -25,7 +26,15 @@ func TestCredentialsOfTheEnvironment(t *testing.T) {
 		{name: "a password alone", password: "pw"},
 		{name: "an option's token before a token", token: "env", set: func(o *Options) { o.SetToken("option", "WithToken") }, want: "Bearer option"},
 		{name: "an empty token is none", token: "env", set: func(o *Options) { o.SetToken("", "WithToken") }, want: "Bearer env"},
-		{name: "basic before an option's token", username: "env", password: "pw", set: func(o *Options) { o.SetToken("option", "WithToken") }, want: basic("env", "pw")},
+		{name: "an option's token before basic", username: "env", password: "pw", set: func(o *Options) { o.SetToken("option", "WithToken") }, want: "Bearer option"},
+		{name: "an option's source of tokens before basic", username: "env", password: "pw", set: func(o *Options) {
+			o.SetTokenSource(func(context.Context) (string, error) { return "option", nil }, "WithTokenSource")
+		}, want: "Bearer option"},
+		{name: "an option's basic before its token", set: func(o *Options) {
+			o.SetBasicAuth("option", "pw", "WithBasicAuth")
+			o.SetToken("option", "WithToken")
+		}, want: basic("option", "pw")},
+		{name: "an option's token before the URI's", user: "uri:pw", set: func(o *Options) { o.SetToken("option", "WithToken") }, want: "Bearer option"},
 		{name: "an option's basic before all", username: "env", password: "pw", token: "env", user: "uri:pw", set: func(o *Options) {
 			o.SetBasicAuth("option", "pw", "WithBasicAuth")
 		}, want: basic("option", "pw")},
@@ -66,6 +75,19 @@ func TestBadCredentialsOfTheEnvironmentAreRefused(t *testing.T) {
 	assert.Contains(t, reasons[0], "user name")
 }
 
+func TestATokenSourceMustReturnATokenThatCanBeSent(t *testing.T) {
+	t.Parallel()
+	for want, token := range map[string]string{"is empty": "", "has spaces around it": "s3cret ", "holds characters": "s3cret\n"} {
+		options := withTrackingURI(server)
+		options.SetTokenSource(func(context.Context) (string, error) { return token, nil }, "WithTokenSource")
+		config, problems := Resolve(options, place{}.machine())
+		require.Empty(t, problems)
+		_, err := config.Authorization(t.Context())
+		require.ErrorContains(t, err, "token source: the token "+want)
+		assert.NotContains(t, err.Error(), "s3cret")
+	}
+}
+
 func TestBadCredentialsAreRefusedByTheirSource(t *testing.T) {
 	t.Parallel()
 	for want, tt := range map[string]struct {
@@ -74,10 +96,11 @@ func TestBadCredentialsAreRefusedByTheirSource(t *testing.T) {
 		env  map[string]string
 		file string
 	}{
-		"WithBasicAuth: ":    {uri: server, set: func(o *Options) { o.SetBasicAuth("a:b", "s3cret", "WithBasicAuth") }},
-		"WithToken: ":        {uri: server, set: func(o *Options) { o.SetToken("s3cret\n", "WithToken") }},
-		"the tracking URI: ": {uri: "http://a%3Ab:s3cret@mlflow.test"},
-		"WithWorkspace: ":    {uri: server, set: func(o *Options) { o.Workspace = SetNonZero("a\nb", "WithWorkspace") }},
+		"WithBasicAuth: ":                 {uri: server, set: func(o *Options) { o.SetBasicAuth("a:b", "s3cret", "WithBasicAuth") }},
+		"WithToken: ":                     {uri: server, set: func(o *Options) { o.SetToken("s3cret\n", "WithToken") }},
+		"the tracking URI: ":              {uri: "http://a%3Ab:s3cret@mlflow.test"},
+		"WithToken: the token has spaces": {uri: server, set: func(o *Options) { o.SetToken(" s3cret", "WithToken") }},
+		"WithWorkspace: ":                 {uri: server, set: func(o *Options) { o.Workspace = SetNonZero("a\nb", "WithWorkspace") }},
 		"MLFLOW_TRACKING_USERNAME: ": {uri: server, env: map[string]string{
 			"MLFLOW_TRACKING_USERNAME": "a:b", "MLFLOW_TRACKING_PASSWORD": "s3cret",
 		}},

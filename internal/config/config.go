@@ -1,7 +1,7 @@
 // Package config makes one configuration of all the places where settings come from. Each place is a [Layer], and a
 // higher one wins: options, then the user info of the tracking URI, the environment, the credentials file, and the
-// defaults. Every setting is checked once, after the layers were merged, and knows where it came from, so that an error
-// can name the place to mend.
+// defaults. Credentials of one layer hide all those of the layers below. Every setting is checked once, after the layers
+// were merged, and knows where it came from, so that an error can name the place to mend.
 package config
 
 import (
@@ -41,10 +41,9 @@ func ThisMachine() Machine { return Machine{Getenv: os.Getenv, Home: os.UserHome
 func Resolve(options Options, machine Machine) (transport.Config, []error) {
 	var p problems
 	environment := readEnvironment(machine.Getenv, &p)
-	file := readCredentialsFile(machine.Home, environment, &p)
-	below := environment.over(file).over(defaults())
-	server, userInfo := parseTrackingURI(options.TrackingURI.or(below.TrackingURI), &p)
-	s := options.over(userInfo).over(below)
+	server, userInfo := parseTrackingURI(options.TrackingURI.or(environment.TrackingURI), &p)
+	s := options.over(userInfo).over(environment)
+	s = s.over(readCredentialsFile(machine.Home, s, &p)).over(defaults())
 
 	config := transport.Config{
 		HTTPClient:      options.HTTPClient,

@@ -8,10 +8,10 @@ import (
 
 const credentialsFile = "the credentials file" // #nosec G101 -- a name
 
-// readCredentialsFile returns the layer of ~/.mlflow/credentials, which is read if the environment leaves out the user
-// name or the password. No file is no error.
-func readCredentialsFile(home func() (string, error), environment Layer, p *problems) Layer {
-	if environment.username.set && environment.password.set {
+// readCredentialsFile returns the layer of ~/.mlflow/credentials, which is read if there are not enough credentials
+// above it. No file is no error.
+func readCredentialsFile(home func() (string, error), above Layer, p *problems) Layer {
+	if above.complete() {
 		return Layer{}
 	}
 	folder, err := home()

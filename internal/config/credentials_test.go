@@ -54,8 +54,9 @@ func TestTheCredentialsFile(t *testing.T) {
 		"the user name of the environment":        {file: both, username: "env", want: basic("env", "pw")},
 		"the password of the environment":         {file: both, password: "env", want: basic("file", "env")},
 		"both of the environment":                 {file: both, username: "env", password: "env", want: basic("env", "env")},
-		"before a token":                          {file: both, token: "t0ken", want: basic("file", "pw")},
-		"before an option's token":                {file: both, set: func(o *Options) { o.SetToken("t0ken", "WithToken") }, want: basic("file", "pw")},
+		"not before a token of the environment":   {file: both, token: "t0ken", want: "Bearer t0ken"},
+		"not before a token and a user name":      {file: both, token: "t0ken", username: "env", want: "Bearer t0ken"},
+		"not before an option's token":            {file: both, set: func(o *Options) { o.SetToken("t0ken", "WithToken") }, want: "Bearer t0ken"},
 		"not before an option":                    {file: both, set: func(o *Options) { o.SetBasicAuth("option", "pw", "WithBasicAuth") }, want: basic("option", "pw")},
 		"not before the tracking URI's user info": {file: both, set: func(o *Options) { *o = withTrackingURI("http://uri:pw@mlflow.test") }, want: basic("uri", "pw")},
 	} {
@@ -92,4 +93,8 @@ func TestACredentialsFileThatCannotBeReadIsRefused(t *testing.T) {
 	reasons := requireRefused(t, withTrackingURI(server), place{home: home})
 	require.Len(t, reasons, 1)
 	assert.Contains(t, reasons[0], "the credentials file")
+
+	options := withTrackingURI(server)
+	options.SetToken("t0ken", "WithToken")
+	assert.Equal(t, "Bearer t0ken", authorizationOf(t, options, place{home: home}), "it is not read without need")
 }

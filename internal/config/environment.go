@@ -38,12 +38,14 @@ func readEnvironment(getenv func(string) string, p *problems) Layer {
 	e := environment{getenv, p}
 	minBackoff, maxBackoff := e.backoff()
 	layer := Layer{
-		TrackingURI:       e.text(envTrackingURI),
-		Workspace:         e.text(envWorkspace),
-		username:          e.text(envUsername),
-		password:          e.text(envPassword),
-		bearer:            variable(e, envToken, parseToken),
-		Timeout:           variable(e, envTimeout, parseSeconds),
+		TrackingURI: e.text(envTrackingURI),
+		Workspace:   e.text(envWorkspace),
+		credentials: credentials{
+			username: e.text(envUsername),
+			password: e.text(envPassword),
+			bearer:   variable(e, envToken, parseToken),
+		},
+		Timeout:           variable(e, envTimeout, parseTimeout),
 		maxAttempts:       variable(e, envMaxRetries, parseRetries),
 		minBackoff:        minBackoff,
 		maxBackoff:        maxBackoff,

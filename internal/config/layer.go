@@ -14,9 +14,8 @@ type Layer struct {
 	Workspace   Value[string]
 	Timeout     Value[time.Duration]
 
-	username, password Value[string]
-	bearer             Value[bearer]
-	tls                Value[*tls.Config]
+	credentials
+	tls Value[*tls.Config]
 
 	maxAttempts       Value[int]
 	minBackoff        Value[time.Duration]
@@ -25,6 +24,28 @@ type Layer struct {
 	respectRetryAfter Value[bool]
 	followRedirects   Value[bool]
 	maxConnsPerHost   Value[int]
+}
+
+// credentials are what one place says about who signs in.
+type credentials struct {
+	username, password Value[string]
+	bearer             Value[bearer]
+}
+
+// complete tells whether there is enough to sign in with.
+func (c credentials) complete() bool { return c.bearer.set || c.username.set && c.password.set }
+
+// over returns the credentials if they are enough, so that a lower layer's do not compete with them, whatever their kind.
+// Otherwise a user name or a password of one layer goes with what a lower one has.
+func (c credentials) over(lower credentials) credentials {
+	if c.complete() {
+		return c
+	}
+	return credentials{
+		username: c.username.or(lower.username),
+		password: c.password.or(lower.password),
+		bearer:   lower.bearer,
+	}
 }
 
 // A bearer is a token, or a source of tokens that expire.
@@ -49,17 +70,14 @@ func defaults() Layer {
 	}
 }
 
-// over returns the layer with what it leaves out taken from a lower one. Which credentials win if both layers have some
-// is decided here too: each kind is merged by itself, and authorization prefers one kind.
+// over returns the layer with what it leaves out taken from a lower one.
 func (l Layer) over(lower Layer) Layer {
 	return Layer{
 		TrackingURI:       l.TrackingURI.or(lower.TrackingURI),
 		Workspace:         l.Workspace.or(lower.Workspace),
 		tls:               l.tls.or(lower.tls),
 		Timeout:           l.Timeout.or(lower.Timeout),
-		username:          l.username.or(lower.username),
-		password:          l.password.or(lower.password),
-		bearer:            l.bearer.or(lower.bearer),
+		credentials:       l.credentials.over(lower.credentials),
 		maxAttempts:       l.maxAttempts.or(lower.maxAttempts),
 		minBackoff:        l.minBackoff.or(lower.minBackoff),
 		maxBackoff:        l.maxBackoff.or(lower.maxBackoff),

@@ -32,6 +32,16 @@ func parseSeconds(text string) (time.Duration, error) {
 	return time.Duration(n * float64(time.Second)), nil
 }
 
+// parseTimeout refuses zero, which requests, and so Python's client, refuses too, and what is next to it: no server is as
+// fast, and a time that rounds to zero would mean no limit.
+func parseTimeout(text string) (time.Duration, error) {
+	limit, err := parseSeconds(text)
+	if err == nil && limit < time.Millisecond {
+		return 0, fmt.Errorf("%q is less than a millisecond; only WithTimeout can turn the limit off", text)
+	}
+	return limit, err
+}
+
 func parseBool(text string) (bool, error) {
 	switch strings.ToLower(strings.TrimSpace(text)) {
 	case "true", "1":

@@ -3,7 +3,9 @@ package config
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"os"
+	"strings"
 )
 
 // SetTLS sets a copy of the TLS settings: net/http adds to them, and an option can be used again. Nil leaves them to
@@ -28,11 +30,7 @@ func (e environment) tls() Value[*tls.Config] {
 		config.RootCAs = e.readCertificates(serverCert)
 	}
 	if clientCert.set {
-		pair, err := tls.LoadX509KeyPair(clientCert.v, clientCert.v)
-		if err != nil {
-			e.add(clientCert.source, "%w", err)
-		}
-		config.Certificates = []tls.Certificate{pair}
+		config.Certificates = []tls.Certificate{e.readClientCertificate(clientCert)}
 	}
 	return Set(config, "the environment")
 }
@@ -40,6 +38,9 @@ func (e environment) tls() Value[*tls.Config] {
 // readCertificates returns the certificates of the CA bundle in a file.
 func (e environment) readCertificates(file Value[string]) *x509.CertPool {
 	pool := x509.NewCertPool()
+	if e.isCertificate(file) {
+		return pool
+	}
 	bundle, err := os.ReadFile(file.v)
 	switch {
 	case err != nil:
@@ -48,4 +49,36 @@ func (e environment) readCertificates(file Value[string]) *x509.CertPool {
 		e.add(file.source, "%s holds no PEM certificate", file.v)
 	}
 	return pool
+}
+
+// readClientCertificate returns the certificate in a file that also has its key.
+func (e environment) readClientCertificate(file Value[string]) tls.Certificate {
+	if e.isCertificate(file) {
+		return tls.Certificate{}
+	}
+	pair, err := tls.LoadX509KeyPair(file.v, file.v)
+	if err != nil {
+		e.add(file.source, "%w", err)
+	}
+	return pair
+}
+
+// isCertificate notes that a variable holds a certificate, or a key, where the path of its file is expected. An error
+// about such a path would quote the key.
+func (e environment) isCertificate(path Value[string]) bool {
+	if !looksLikePEM(path.v) {
+		return false
+	}
+	e.add(path.source, "the path of a PEM file is expected, and the value looks like the certificate or the key itself")
+	return true
+}
+
+// looksLikePEM tells whether a text is no path, but PEM, or what stands in PEM in Base64, or PEM in Base64 once more.
+func looksLikePEM(text string) bool {
+	const begin, sequence, fewest = "-----BEGIN", 0x30, 40
+	if strings.Contains(text, begin) || strings.ContainsAny(text, "\r\n") {
+		return true
+	}
+	decoded, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
+	return err == nil && len(decoded) > fewest && (decoded[0] == sequence || strings.HasPrefix(string(decoded), begin))
 }

@@ -2,7 +2,9 @@ package config
 
 import (
 	"net/url"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // parseTrackingURI returns the tracking URI without user info and without slashes at its end, and its user info as a
@@ -41,10 +43,22 @@ func whyNoServer(u *url.URL) string {
 		return "the scheme must be http or https"
 	case u.Hostname() == "":
 		return "the host is missing"
+	case strings.ContainsFunc(u.Host, isInvisible):
+		return "the host holds an invisible character, perhaps from copying it out of a document"
+	case !validPort(u.Port()):
+		return "the port must be from 1 to 65535"
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
 		return "a tracking URI has no query and no fragment"
 	}
 	return ""
+}
+
+func isInvisible(r rune) bool { return !unicode.IsPrint(r) }
+
+// validPort takes no port for that of the scheme.
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
 }
 
 // userInfoLayer returns the layer of a URI's user info. A user name alone is ignored, as Python's client does.

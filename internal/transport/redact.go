@@ -1,44 +1,79 @@
 package transport
 
 import (
-	"cmp"
 	"errors"
-	"html"
-	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// redact returns text without the secrets that were sent.
-func (c *Call) redact(text string) string {
+// redact returns text without the secrets that were sent, however they are spelled.
+func (c *Call) redact(text string) string { return c.redactBeginning(text, maxErrorBody) }
+
+// redactBeginning returns what about n bytes at the start of a text say, without the secrets that were sent. It looks at
+// more of the text: a secret that goes on behind the end is one all the same.
+func (c *Call) redactBeginning(text string, n int) string {
 	if text == "" {
 		return ""
 	}
-	for _, secret := range c.secrets() {
-		text = strings.ReplaceAll(text, secret, "[redacted]")
+	text = text[:min(len(text), n+maxErrorBody)]
+	hidden := make([]bool, len(text))
+	secrets := c.secrets()
+	eachSpelling(text, func(s spelling) {
+		for secret := range secrets {
+			s.find(secret, func(start, end int) {
+				for i := start; i < end; i++ {
+					hidden[i] = true
+				}
+			})
+		}
+	})
+	end := cutAt(text, n)
+	if end == len(text) {
+		return leaveOut(text, hidden)
 	}
-	return text
+	return leaveOut(text[:end], hidden) + "…"
+}
+
+// leaveOut returns a text with something else in place of what is hidden.
+func leaveOut(text string, hidden []bool) string {
+	var left strings.Builder
+	for i := range len(text) {
+		switch {
+		case !hidden[i]:
+			left.WriteByte(text[i])
+		case i == 0 || !hidden[i-1]:
+			left.WriteString("[redacted]")
+		}
+	}
+	return left.String()
 }
 
 // beginning returns the start of a response that is not MLflow's, for a person to recognize.
 func (c *Call) beginning(body []byte) string {
-	const enough, longSecret = 256, 64 << 10
-	text := strings.ToValidUTF8(string(body[:min(len(body), enough+longSecret)]), "\uFFFD")
-	return Truncate(c.redact(text), enough) // in this order, or a part of a secret could be left at the end
+	const enough, redacted = 256, 4 << 10 // more than enough, as little may be left of it
+	text := strings.ToValidUTF8(string(body[:min(len(body), redacted+maxErrorBody)]), "\uFFFD")
+	return Truncate(c.redactBeginning(text, redacted), enough)
 }
 
 // Truncate returns text, cut to about n bytes between two runes if it is longer.
 func Truncate(text string, n int) string {
-	if len(text) <= n {
+	end := cutAt(text, n)
+	if end == len(text) {
 		return text
+	}
+	return text[:end] + "…"
+}
+
+// cutAt returns where to cut a text that is longer than n bytes, and else where it ends.
+func cutAt(text string, n int) int {
+	if len(text) <= n {
+		return len(text)
 	}
 	for n > 0 && !utf8.RuneStart(text[n]) {
 		n--
 	}
-	return text[:n] + "…"
+	return n
 }
 
 // cleanError strips URLs, as the function does, and redacts the secrets that this call sent: errors of net/http can
@@ -50,21 +85,26 @@ func (c *Call) cleanError(err error) error {
 	}
 	failed, ok := err.(*url.Error) //nolint:errorlint // what wraps one has a text of its own
 	if !ok {
-		return &redactedError{c.redact(err.Error()), err}
+		return newRedactedError(c.redact(err.Error()), err)
 	}
-	cause := &redactedError{c.redact(failed.Err.Error()), failed.Err}
+	cause := newRedactedError(c.redact(failed.Err.Error()), failed.Err)
 	return &url.Error{Op: failed.Op, URL: c.redact(failed.URL), Err: cause}
 }
 
-// A redactedError is an error with another text. It does not unwrap to the one that has the secrets.
+// A redactedError is an error with another text. It does not unwrap to the one that has the secrets, and keeps it inside
+// a function, so that printing one with %#v does not show them either.
 type redactedError struct {
-	text string
-	err  error
+	text   string
+	hidden func() error
+}
+
+func newRedactedError(text string, err error) *redactedError {
+	return &redactedError{text, func() error { return err }}
 }
 
 func (e *redactedError) Error() string        { return e.text }
-func (e *redactedError) Is(target error) bool { return errors.Is(e.err, target) }
-func (e *redactedError) Timeout() bool        { return isTimeout(e.err) }
+func (e *redactedError) Is(target error) bool { return errors.Is(e.hidden(), target) }
+func (e *redactedError) Timeout() bool        { return isTimeout(e.hidden()) }
 
 // cleanError returns err without what the URL of a *[url.Error] may hold of secrets: after a redirect it is that of a
 // login page, complete with its tokens.
@@ -74,11 +114,15 @@ func cleanError(err error) error {
 		return err
 	}
 	if failed, ok := err.(*url.Error); !ok || failed != inner { //nolint:errorlint // what wraps one has a text of its own
-		return &redactedError{strings.ReplaceAll(err.Error(), inner.URL, cleanURL(inner.URL)), err}
+		return newRedactedError(strings.ReplaceAll(err.Error(), inner.URL, cleanURL(inner.URL)), err)
 	}
 	cause := cleanError(inner.Err)
-	if strings.HasPrefix(cause.Error(), "failed to parse Location header") { // which it quotes, complete with tokens
+	// Each quotes what cannot be parsed, complete with tokens and passwords.
+	switch text := cause.Error(); {
+	case strings.HasPrefix(text, "failed to parse Location header"):
 		cause = errors.New("the server redirects to something that is not a URL")
+	case strings.HasPrefix(text, "invalid proxy address"):
+		cause = errors.New("the address of the proxy, perhaps of HTTP_PROXY or HTTPS_PROXY, is not a URL")
 	}
 	return &url.Error{Op: inner.Op, URL: cleanURL(inner.URL), Err: cause}
 }
@@ -91,37 +135,4 @@ func cleanURL(raw string) string {
 	}
 	u.User, u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = nil, "", false, "", ""
 	return u.String()
-}
-
-// secrets returns what the last request carried that nobody else may see, as it is and as it looks when it is quoted.
-// Short values are left out: they would blank out parts of ordinary words.
-func (c *Call) secrets() []string {
-	const short = 4
-	var all []string
-	keep := func(secret string) {
-		if len(secret) > short {
-			all = append(all, secret, strings.Trim(strconv.Quote(secret), `"`), url.QueryEscape(secret), html.EscapeString(secret))
-		}
-	}
-	sent := http.Request{Header: c.sent}
-	if username, password, ok := sent.BasicAuth(); ok {
-		keep(username + ":" + password)
-		keep(password)
-	}
-	_, credentials, _ := strings.Cut(c.sent.Get("Authorization"), " ")
-	keep(credentials)
-	for name, values := range c.sent {
-		switch name {
-		case "Accept", "Content-Type", "User-Agent", "X-Mlflow-Workspace":
-			continue
-		}
-		for _, value := range values {
-			keep(value)
-		}
-	}
-	slices.SortFunc(all, func(a, b string) int {
-		// A secret that another one holds goes after it, or the rest of the other one would be left.
-		return cmp.Or(cmp.Compare(len(b), len(a)), strings.Compare(a, b))
-	})
-	return slices.Compact(all)
 }
