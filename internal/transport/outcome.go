@@ -253,6 +253,7 @@ func (c *Call) redacted(o Outcome) Outcome {
 	if o.Kind == Success {
 		return o
 	}
+	c.outcome = o // the requests of a redirect had secrets of their own
 	o.Code, o.Message = c.redact(o.Code), c.redact(o.Message)
 	if o.quotesBody {
 		o.Message, o.quotesBody = c.beginning(o.Body), false

@@ -198,23 +198,29 @@ func TestTheCookiesOfAJarAreSecrets(t *testing.T) {
 	assert.Equal(t, "bad cookie [redacted], have [redacted]", o.Message)
 }
 
-// A login page is a success that somebody else must recognize.
+// A redirect's own cookies are secrets too, on an error page as on a login page, which somebody else must recognize.
 func TestTheCookiesForAnotherHostAreSecrets(t *testing.T) {
 	t.Parallel()
-	jar, err := cookiejar.New(nil)
-	require.NoError(t, err)
-	jar.SetCookies(&url.URL{Scheme: "http", Host: "sso.test", Path: "/"}, []*http.Cookie{{Name: "a", Value: "s3cret"}})
-	f := &fake{respond: inTurn(
-		response{status: 307, header: map[string]string{"Location": "http://sso.test/login"}},
-		response{status: 200, body: "<html>s3cret"},
-	)}
-	httpClient := client(f)
-	httpClient.Jar = jar
-	call := transport.New(transport.Config{HTTPClient: httpClient}).NewCall(transport.Operation{})
-	_, err = call.Do(newRequest(t, http.MethodPost, "http://mlflow.test/api/2.0/x", `{}`))
-	require.NoError(t, err)
-	require.Equal(t, "a=s3cret", f.visits[1].header.Get("Cookie"))
-	assert.Equal(t, "<html>[redacted]", call.Unexpected(errors.New("no JSON")).Message)
+	for _, status := range []int{200, 400} {
+		jar, err := cookiejar.New(nil)
+		require.NoError(t, err)
+		jar.SetCookies(&url.URL{Scheme: "http", Host: "sso.test", Path: "/"}, []*http.Cookie{{Name: "a", Value: "s3cret"}})
+		f := &fake{respond: inTurn(
+			response{status: 307, header: map[string]string{"Location": "http://sso.test/login"}},
+			response{status: status, body: "<html>s3cret"},
+		)}
+		httpClient := client(f)
+		httpClient.Jar = jar
+		call := transport.New(transport.Config{HTTPClient: httpClient}).NewCall(transport.Operation{})
+		_, err = call.Do(newRequest(t, http.MethodPost, "http://mlflow.test/api/2.0/x", `{}`))
+		require.NoError(t, err)
+		require.Equal(t, "a=s3cret", f.visits[1].header.Get("Cookie"))
+		o := call.Outcome()
+		if o.Kind == transport.Success {
+			o = call.Unexpected(errors.New("no JSON"))
+		}
+		assert.Equal(t, "<html>[redacted]", o.Message)
+	}
 }
 
 func TestThePasswordForAProxyIsASecret(t *testing.T) {
