@@ -1,6 +1,10 @@
 package tracking_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -8,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-go/mlflow/internal/wire"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -117,8 +122,48 @@ func TestLenientResponses(t *testing.T) {
 	assert.Empty(t, list.Experiments)
 }
 
+// stricter holds the errors of the generated readers about what encoding/json accepts; FuzzReader of package wire has the
+// reasons.
+var stricter = regexp.MustCompile(` is missing$| occurs twice$| is null$| is not a string$| is not UTF-8$| holds half a surrogate pair$` +
+	`| is nested too deeply$| is not the object that was promised$`)
+
+// FuzzResponseTypes compares the generated readers with encoding/json on the generated types: both accept and read the
+// same, but for what is listed.
+func FuzzResponseTypes(f *testing.F) {
+	for i := range tracking.Operations {
+		for _, reply := range []string{
+			`{}`, `{"experiment_id": "7"}`, `{"run_info": {"run_id": "r1", "end_time": "1", "status": "x"}}`,
+			`{"experiment": {"experiment_id": "7", "tags": [{"key": "a"}]}}`, `{"runs": [{"info": {"run_id": ""}}], "next_page_token": "1"}`,
+			runWith(`"metrics": [{"key": "a", "value": "1e5", "timestamp": 1, "step": -2.0}], "params": [{"value": "b", "key": "a"}], "tags": null`),
+		} {
+			f.Add(i, []byte(reply))
+		}
+	}
+	f.Fuzz(func(t *testing.T, i int, data []byte) {
+		if i < 0 || i >= len(tracking.Operations) || bytes.ContainsAny(data, upperCase) {
+			return // encoding/json takes RUN for run
+		}
+		ours, theirs := tracking.Operations[i].NewResponse(), tracking.Operations[i].NewResponse()
+		err, theirErr := wire.Read(data, ours.(wire.Value)), json.Unmarshal(data, theirs)
+		switch {
+		case err == nil && theirErr != nil:
+			require.Contains(t, string(data), "null", theirErr) // in place of an optional number
+		case err == nil:
+			want, wantErr := json.Marshal(theirs)
+			got, gotErr := json.Marshal(ours)
+			require.NoError(t, errors.Join(wantErr, gotErr))
+			require.Equal(t, string(want), string(got))
+		case theirErr == nil && string(bytes.TrimSpace(data)) != "null":
+			require.Regexp(t, stricter, err.Error())
+		}
+	})
+}
+
+// upperCase holds the letters that have a lower case in ASCII, and the beginning of an escape that can be one.
+const upperCase = "ABCDEFGHIJKLMNOPQRSTUVWXYZ\u017f\u212a\\"
+
 // TestMemoryOfAResponse checks that memory is in proportion to the bytes of a response, whatever they say. It counts what
-// is freed on the way too, such as what a list leaves behind each time that it grows: less than half is in use at once.
+// is freed on the way too, such as what a list leaves behind each time that it grows: about half is in use at once.
 func TestMemoryOfAResponse(t *testing.T) { //nolint:paralleltest // measures what the whole program allocates
 	const size = 10 << 20
 	fill := func(before, item, after string) string {

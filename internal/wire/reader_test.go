@@ -140,6 +140,18 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
+// TestReadWide checks that what was closed does not count as nested.
+func TestReadWide(t *testing.T) {
+	t.Parallel()
+	const many = 2000
+	var got node
+	require.NoError(t, wire.Read([]byte(`{"list": [`+strings.Repeat(`{"text": "a", "list": [], "x": [[], {}]}, `, many)+`{"text": "b"}], "text": ""}`), &got))
+	assert.Len(t, got.List, many+1)
+	err := wire.Read([]byte(`{"list": [`+strings.Repeat(`{"text": "a", "list": []}, `, many)+`{}], "text": ""}`), &got)
+	require.EqualError(t, err, "list[2000].text is missing")
+	require.NoError(t, wire.Read([]byte(`{"text": "", "x": [`+strings.Repeat(`[], {}, `, many)+`0]}`), &got))
+}
+
 // TestReadEmpty reads the object by which servers say that all went well.
 func TestReadEmpty(t *testing.T) {
 	t.Parallel()

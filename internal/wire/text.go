@@ -83,7 +83,7 @@ func (r *Reader) check(raw []byte, ascii, escaped bool) bool {
 			r.failHere()
 			return false
 		}
-		if char == utf8.RuneError && !bytes.EqualFold(after[:size], replacement) {
+		if utf16.IsSurrogate(char) {
 			r.fail("holds half a surrogate pair")
 			return false
 		}
@@ -91,11 +91,7 @@ func (r *Reader) check(raw []byte, ascii, escaped bool) bool {
 	}
 }
 
-// replacement is how the character is escaped that decoders put in place of half a surrogate pair.
-var replacement = []byte("ufffd")
-
-// unescape reads what follows a backslash. Its size is 0 if that is no escape. Half a surrogate pair is read as
-// [utf8.RuneError].
+// unescape reads what follows a backslash. Its size is 0 if that is no escape. Half a surrogate pair is left as it is.
 func unescape(after []byte) (char rune, size int) {
 	if len(after) == 0 {
 		return 0, 0
@@ -135,7 +131,7 @@ func unescapeUnit(after []byte) (char rune, size int) {
 			return char, 1 + digits + 2 + digits
 		}
 	}
-	return utf8.RuneError, 1 + digits
+	return first, 1 + digits
 }
 
 // hexadecimal reads four digits.
