@@ -54,6 +54,20 @@ type CreateExperimentResponse struct {
 	ExperimentID ExperimentID `json:"experiment_id"`
 }
 
+var jsonCreateExperimentResponse = wire.Object{
+	{Name: "experiment_id", Required: true},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *CreateExperimentResponse) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonCreateExperimentResponse) {
+		switch name {
+		case "experiment_id":
+			v.ExperimentID = ExperimentID(r.Text())
+		}
+	}
+}
+
 // CreateRunRequest defines model for CreateRunRequest.
 type CreateRunRequest struct {
 	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
@@ -77,6 +91,21 @@ type CreateRunResponse struct {
 	Run *Run `json:"run,omitempty"`
 }
 
+var jsonCreateRunResponse = wire.Object{
+	{Name: "run"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *CreateRunResponse) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonCreateRunResponse) {
+		switch name {
+		case "run":
+			v.Run = new(Run)
+			v.Run.ReadJSON(r)
+		}
+	}
+}
+
 // DeleteExperimentRequest defines model for DeleteExperimentRequest.
 type DeleteExperimentRequest struct {
 	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
@@ -97,8 +126,8 @@ type DeleteTagRequest struct {
 	RunID RunID `json:"run_id"`
 }
 
-// EmptyResponse An object without properties.
-type EmptyResponse = map[string]interface{}
+// EmptyResponse An object without properties. What has any is not the response of a success.
+type EmptyResponse = wire.Empty
 
 // ErrorCode The name of MLflow's error code. Proxies are known to put a number here.
 type ErrorCode = wire.ErrorCode
@@ -148,13 +177,73 @@ type Experiment struct {
 	Workspace string `json:"workspace,omitempty"`
 }
 
+var jsonExperiment = wire.Object{
+	{Name: "artifact_location"},
+	{Name: "creation_time"},
+	{Name: "experiment_id", Required: true},
+	{Name: "last_update_time"},
+	{Name: "lifecycle_stage"},
+	{Name: "name"},
+	{Name: "tags"},
+	{Name: "workspace"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *Experiment) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonExperiment) {
+		switch name {
+		case "artifact_location":
+			v.ArtifactLocation = r.Text()
+		case "creation_time":
+			v.CreationTime = new(Timestamp)
+			v.CreationTime.ReadJSON(r)
+		case "experiment_id":
+			v.ExperimentID = ExperimentID(r.Text())
+		case "last_update_time":
+			v.LastUpdateTime = new(Timestamp)
+			v.LastUpdateTime.ReadJSON(r)
+		case "lifecycle_stage":
+			v.LifecycleStage = LifecycleStage(r.Text())
+		case "name":
+			v.Name = r.Text()
+		case "tags":
+			for range r.List() {
+				var item ExperimentTag
+				item.ReadJSON(r)
+				v.Tags = append(v.Tags, item)
+			}
+		case "workspace":
+			v.Workspace = r.Text()
+		}
+	}
+}
+
 // ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
 type ExperimentID = string
 
 // ExperimentTag A tag of an experiment.
 type ExperimentTag struct {
-	Key   string `json:"key"`
+	Key string `json:"key"`
+
+	// Value Absent means `""`.
 	Value string `json:"value"`
+}
+
+var jsonExperimentTag = wire.Object{
+	{Name: "key", Required: true},
+	{Name: "value"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *ExperimentTag) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonExperimentTag) {
+		switch name {
+		case "key":
+			v.Key = r.Text()
+		case "value":
+			v.Value = r.Text()
+		}
+	}
 }
 
 // GetExperimentByNameResponse defines model for GetExperimentByNameResponse.
@@ -163,10 +252,40 @@ type GetExperimentByNameResponse struct {
 	Experiment *Experiment `json:"experiment,omitempty"`
 }
 
+var jsonGetExperimentByNameResponse = wire.Object{
+	{Name: "experiment"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *GetExperimentByNameResponse) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonGetExperimentByNameResponse) {
+		switch name {
+		case "experiment":
+			v.Experiment = new(Experiment)
+			v.Experiment.ReadJSON(r)
+		}
+	}
+}
+
 // GetExperimentResponse defines model for GetExperimentResponse.
 type GetExperimentResponse struct {
 	// Experiment An experiment.
 	Experiment *Experiment `json:"experiment,omitempty"`
+}
+
+var jsonGetExperimentResponse = wire.Object{
+	{Name: "experiment"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *GetExperimentResponse) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonGetExperimentResponse) {
+		switch name {
+		case "experiment":
+			v.Experiment = new(Experiment)
+			v.Experiment.ReadJSON(r)
+		}
+	}
 }
 
 // GetRunResponse defines model for GetRunResponse.
@@ -174,6 +293,21 @@ type GetRunResponse struct {
 	// Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
 	// `outputs` (models), which belong to operations outside this document.
 	Run *Run `json:"run,omitempty"`
+}
+
+var jsonGetRunResponse = wire.Object{
+	{Name: "run"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *GetRunResponse) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonGetRunResponse) {
+		switch name {
+		case "run":
+			v.Run = new(Run)
+			v.Run.ReadJSON(r)
+		}
+	}
 }
 
 // LifecycleStage Whether an experiment or run is active or marked as deleted.
@@ -228,8 +362,7 @@ type LogParamRequest struct {
 type Metric struct {
 	Key string `json:"key"`
 
-	// Step The step of a metric, any 64-bit integer. MLflow sends a number; servers that follow protobuf's JSON mapping send a
-	// string. Requests may hold either.
+	// Step The step of a metric, any 64-bit integer. Absent means 0.
 	Step Step `json:"step"`
 
 	// Timestamp Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
@@ -242,6 +375,29 @@ type Metric struct {
 	Value MetricValue `json:"value"`
 }
 
+var jsonMetric = wire.Object{
+	{Name: "key", Required: true},
+	{Name: "step"},
+	{Name: "timestamp", Required: true},
+	{Name: "value", Required: true},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *Metric) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonMetric) {
+		switch name {
+		case "key":
+			v.Key = r.Text()
+		case "step":
+			v.Step.ReadJSON(r)
+		case "timestamp":
+			v.Timestamp.ReadJSON(r)
+		case "value":
+			v.Value.ReadJSON(r)
+		}
+	}
+}
+
 // MetricValue A 64-bit float: a number, or one of three strings. For any other spelling (a bare `NaN`, `"nan"`) the
 // response is 200, and 0 is stored. SQL stores keep infinities as the largest finite numbers; SQLite forgets the
 // sign of -0.0.
@@ -249,8 +405,27 @@ type MetricValue = wire.Float64
 
 // Param A param of a run.
 type Param struct {
-	Key   string `json:"key"`
+	Key string `json:"key"`
+
+	// Value Absent means `""`.
 	Value string `json:"value"`
+}
+
+var jsonParam = wire.Object{
+	{Name: "key", Required: true},
+	{Name: "value"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *Param) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonParam) {
+		switch name {
+		case "key":
+			v.Key = r.Text()
+		case "value":
+			v.Value = r.Text()
+		}
+	}
 }
 
 // Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
@@ -263,12 +438,63 @@ type Run struct {
 	Info *RunInfo `json:"info,omitempty"`
 }
 
+var jsonRun = wire.Object{
+	{Name: "data"},
+	{Name: "info", Required: true},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *Run) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonRun) {
+		switch name {
+		case "data":
+			v.Data = new(RunData)
+			v.Data.ReadJSON(r)
+		case "info":
+			v.Info = new(RunInfo)
+			v.Info.ReadJSON(r)
+		}
+	}
+}
+
 // RunData What was logged to a run.
 type RunData struct {
 	// Metrics The latest point of each metric.
 	Metrics []Metric `json:"metrics,omitempty"`
 	Params  []Param  `json:"params,omitempty"`
 	Tags    []RunTag `json:"tags,omitempty"`
+}
+
+var jsonRunData = wire.Object{
+	{Name: "metrics"},
+	{Name: "params"},
+	{Name: "tags"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *RunData) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonRunData) {
+		switch name {
+		case "metrics":
+			for range r.List() {
+				var item Metric
+				item.ReadJSON(r)
+				v.Metrics = append(v.Metrics, item)
+			}
+		case "params":
+			for range r.List() {
+				var item Param
+				item.ReadJSON(r)
+				v.Params = append(v.Params, item)
+			}
+		case "tags":
+			for range r.List() {
+				var item RunTag
+				item.ReadJSON(r)
+				v.Tags = append(v.Tags, item)
+			}
+		}
+	}
 }
 
 // RunID A run's ID, chosen by the server.
@@ -283,7 +509,7 @@ type RunInfo struct {
 	EndTime *Timestamp `json:"end_time,omitempty"`
 
 	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
-	ExperimentID ExperimentID `json:"experiment_id"`
+	ExperimentID ExperimentID `json:"experiment_id,omitempty"`
 
 	// LifecycleStage Whether an experiment or run is active or marked as deleted.
 	LifecycleStage LifecycleStage `json:"lifecycle_stage,omitempty"`
@@ -293,7 +519,7 @@ type RunInfo struct {
 	RunName string `json:"run_name,omitempty"`
 
 	// RunUUID The old name of `run_id`; the values are the same.
-	RunUUID RunID `json:"run_uuid"`
+	RunUUID RunID `json:"run_uuid,omitempty"`
 
 	// StartTime Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
 	// a string. Requests may hold either.
@@ -306,13 +532,75 @@ type RunInfo struct {
 	UserID string `json:"user_id,omitempty"`
 }
 
+var jsonRunInfo = wire.Object{
+	{Name: "artifact_uri"},
+	{Name: "end_time"},
+	{Name: "experiment_id"},
+	{Name: "lifecycle_stage"},
+	{Name: "run_id", Required: true},
+	{Name: "run_name"},
+	{Name: "run_uuid"},
+	{Name: "start_time"},
+	{Name: "status"},
+	{Name: "user_id"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *RunInfo) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonRunInfo) {
+		switch name {
+		case "artifact_uri":
+			v.ArtifactURI = r.Text()
+		case "end_time":
+			v.EndTime = new(Timestamp)
+			v.EndTime.ReadJSON(r)
+		case "experiment_id":
+			v.ExperimentID = ExperimentID(r.Text())
+		case "lifecycle_stage":
+			v.LifecycleStage = LifecycleStage(r.Text())
+		case "run_id":
+			v.RunID = RunID(r.Text())
+		case "run_name":
+			v.RunName = r.Text()
+		case "run_uuid":
+			v.RunUUID = RunID(r.Text())
+		case "start_time":
+			v.StartTime = new(Timestamp)
+			v.StartTime.ReadJSON(r)
+		case "status":
+			v.Status = RunStatus(r.Text())
+		case "user_id":
+			v.UserID = r.Text()
+		}
+	}
+}
+
 // RunStatus The status of a run. Requests must spell it exactly so. Responses of later releases may hold other values.
 type RunStatus string
 
 // RunTag A tag of a run.
 type RunTag struct {
-	Key   string `json:"key"`
+	Key string `json:"key"`
+
+	// Value Absent means `""`.
 	Value string `json:"value"`
+}
+
+var jsonRunTag = wire.Object{
+	{Name: "key", Required: true},
+	{Name: "value"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *RunTag) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonRunTag) {
+		switch name {
+		case "key":
+			v.Key = r.Text()
+		case "value":
+			v.Value = r.Text()
+		}
+	}
 }
 
 // SearchExperimentsRequest defines model for SearchExperimentsRequest.
@@ -339,6 +627,27 @@ type SearchExperimentsResponse struct {
 
 	// NextPageToken Absent or empty on the last page.
 	NextPageToken string `json:"next_page_token,omitempty"`
+}
+
+var jsonSearchExperimentsResponse = wire.Object{
+	{Name: "experiments"},
+	{Name: "next_page_token"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *SearchExperimentsResponse) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonSearchExperimentsResponse) {
+		switch name {
+		case "experiments":
+			for range r.List() {
+				var item Experiment
+				item.ReadJSON(r)
+				v.Experiments = append(v.Experiments, item)
+			}
+		case "next_page_token":
+			v.NextPageToken = r.Text()
+		}
+	}
 }
 
 // SearchRunsRequest defines model for SearchRunsRequest.
@@ -368,6 +677,27 @@ type SearchRunsResponse struct {
 	// NextPageToken Absent or empty on the last page.
 	NextPageToken string `json:"next_page_token,omitempty"`
 	Runs          []Run  `json:"runs,omitempty"`
+}
+
+var jsonSearchRunsResponse = wire.Object{
+	{Name: "next_page_token"},
+	{Name: "runs"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *SearchRunsResponse) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonSearchRunsResponse) {
+		switch name {
+		case "next_page_token":
+			v.NextPageToken = r.Text()
+		case "runs":
+			for range r.List() {
+				var item Run
+				item.ReadJSON(r)
+				v.Runs = append(v.Runs, item)
+			}
+		}
+	}
 }
 
 // SetExperimentTagRequest defines model for SetExperimentTagRequest.
@@ -423,10 +753,25 @@ type UpdateRunResponse struct {
 	RunInfo *RunInfo `json:"run_info,omitempty"`
 }
 
+var jsonUpdateRunResponse = wire.Object{
+	{Name: "run_info"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *UpdateRunResponse) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonUpdateRunResponse) {
+		switch name {
+		case "run_info":
+			v.RunInfo = new(RunInfo)
+			v.RunInfo.ReadJSON(r)
+		}
+	}
+}
+
 // ViewType Which experiments or runs to search, by lifecycle stage.
 type ViewType string
 
-// Done An object without properties.
+// Done An object without properties. What has any is not the response of a success.
 type Done = EmptyResponse
 
 // InvalidRequest An error of MLflow itself. `error_code` is the only part to branch on. Other properties are possible.

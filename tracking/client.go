@@ -1,11 +1,8 @@
 package tracking
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -13,6 +10,7 @@ import (
 
 	"github.com/mlflow-go/mlflow/gen"
 	"github.com/mlflow-go/mlflow/internal/transport"
+	"github.com/mlflow-go/mlflow/internal/wire"
 )
 
 // A Client tracks experiments on one MLflow server. It keeps no state between calls and is safe for concurrent use.
@@ -56,19 +54,25 @@ func NewClient(server *url.URL, doer Doer, config Config) *Client {
 	}
 }
 
+// readable is a pointer to a generated type that reads itself.
+type readable[T any] interface {
+	*T
+	wire.Value
+}
+
 // send calls an operation, and converts the response. Whatever goes wrong comes back as an [*Error].
-func send[Request, Response, Result any](
+func send[Request, Response, Result any, Reads readable[Response]](
 	ctx context.Context,
 	c *Client,
 	op operation[Request, Response],
 	request Request,
 	convert func(Response) (Result, error),
 ) (Result, error) {
-	return sendCall(ctx, c, op, op.newCall(c), request, convert)
+	return sendCall[Request, Response, Result, Reads](ctx, c, op, op.newCall(c), request, convert)
 }
 
 // sendCall is send for an operation whose call asks questions of its own.
-func sendCall[Request, Response, Result any](
+func sendCall[Request, Response, Result any, Reads readable[Response]](
 	ctx context.Context,
 	c *Client,
 	op operation[Request, Response],
@@ -90,7 +94,7 @@ func sendCall[Request, Response, Result any](
 		return none, newError(op.name, outcome)
 	}
 	var response Response
-	err = decode(outcome.Body, &response)
+	err = wire.Read(outcome.Body, Reads(&response))
 	var result Result
 	if err == nil {
 		result, err = convert(response)
@@ -105,16 +109,4 @@ func sendCall[Request, Response, Result any](
 func do[Request any](ctx context.Context, c *Client, op operation[Request, gen.EmptyResponse], request Request) error {
 	_, err := send(ctx, c, op, request, func(gen.EmptyResponse) (struct{}, error) { return struct{}{}, nil })
 	return err
-}
-
-// decode reads a response that must be a JSON object: a login page, an empty body and null are none.
-func decode(body []byte, response any) error {
-	start := bytes.TrimLeft(body, " \t\r\n")
-	switch {
-	case len(start) == 0:
-		return errors.New("the response is empty")
-	case start[0] != '{':
-		return errors.New("the response is not a JSON object")
-	}
-	return json.Unmarshal(body, response)
 }

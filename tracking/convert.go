@@ -89,7 +89,7 @@ func toRunData(d *gen.RunData) RunData {
 	data := RunData{
 		Metrics: make([]Metric, len(d.Metrics)),
 		Params:  make([]Param, len(d.Params)),
-		Tags:    make(map[string]string, len(d.Tags)),
+		Tags:    make(map[string]string), // of no size: all tags of a hostile response may have one key
 	}
 	for i, m := range d.Metrics {
 		data.Metrics[i] = Metric{Key: m.Key, Value: float64(m.Value), Timestamp: fromMillis(&m.Timestamp), Step: int64(m.Step)}
@@ -116,7 +116,7 @@ func toRunList(a gen.SearchRunsResponse) (*RunList, error) {
 }
 
 func experimentTagMap(tags []gen.ExperimentTag) map[string]string {
-	m := make(map[string]string, len(tags))
+	m := make(map[string]string)
 	for _, tag := range tags {
 		m[tag.Key] = tag.Value
 	}

@@ -38,7 +38,7 @@ var (
 	// too old, or the tracking URI names something that is not an MLflow server.
 	ErrUnsupported = errors.New("mlflow: unsupported by this server")
 	// ErrUnexpectedResponse means that the server, or something in front of it, sent a 2xx response without
-	// what that promises, as login pages do.
+	// what that promises, as login pages do, or one that could be misread: text that is not UTF-8, a value twice.
 	ErrUnexpectedResponse = errors.New("mlflow: unexpected response")
 )
 

@@ -334,6 +334,7 @@ func TestRequests(t *testing.T) {
 func TestTimesDefaultToNow(t *testing.T) {
 	t.Parallel()
 	times := regexp.MustCompile(`"(?:start_time|timestamp)":(\d{13})\b`)
+	replies := map[string]string{"CreateRun": runJSON, "LogMetric": `{}`, "LogBatch": `{}`}
 	for name, use := range map[string]func(context.Context, *tracking.Client) error{
 		"CreateRun": func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.CreateRun(ctx, "7", tracking.WithStartTime(time.Time{}))
@@ -356,7 +357,7 @@ func TestTimesDefaultToNow(t *testing.T) {
 					assert.LessOrEqual(t, match[1], strconv.FormatInt(time.Now().UnixMilli(), 10))
 				}
 				assert.NotEmpty(t, times.FindString(string(body)))
-				respondWith(200, "application/json", runJSON)(w, r)
+				respondWith(200, "application/json", replies[name])(w, r)
 			})
 			require.NoError(t, use(t.Context(), client))
 		})

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 )
@@ -26,31 +25,37 @@ func (f Float64) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, v, 'g', -1, 64), nil
 }
 
-// UnmarshalJSON reads a number, one of the three strings, or a number inside a string. The result is the nearest
-// float64; a number too large for one is an error, as is everything else.
-func (f *Float64) UnmarshalJSON(data []byte) error {
-	text, err := numeral(data)
-	if err != nil {
-		return fmt.Errorf("metric value: %w", err)
+// ReadJSON reads a number, one of the three strings, or a number inside a string. The result is the nearest float64; a
+// number too large for one is an error, as is everything else.
+func (f *Float64) ReadJSON(r *Reader) {
+	const kind = "a metric value"
+	text := r.numeral(kind)
+	if r.err != nil {
+		return
 	}
-	switch text {
-	case "NaN":
-		*f = Float64(math.NaN())
-		return nil
-	case "Infinity":
-		*f = Float64(math.Inf(1))
-		return nil
-	case "-Infinity":
-		*f = Float64(math.Inf(-1))
-		return nil
-	}
-	if !isNumeral(text) {
-		return fmt.Errorf("metric value: %s is not a number", excerpt(text))
-	}
-	v, err := strconv.ParseFloat(text, 64)
-	if err != nil {
-		return fmt.Errorf("metric value: %s is out of range", excerpt(text))
+	v, ok := parseFloat64(text)
+	if !ok {
+		r.fail("is not %s: %s", kind, excerpt(string(text)))
+		return
 	}
 	*f = Float64(v)
-	return nil
+}
+
+// UnmarshalJSON makes encoding/json read what ReadJSON does.
+func (f *Float64) UnmarshalJSON(data []byte) error { return Read(data, f) }
+
+func parseFloat64(text []byte) (v float64, ok bool) {
+	switch string(text) {
+	case "NaN":
+		return math.NaN(), true
+	case "Infinity":
+		return math.Inf(1), true
+	case "-Infinity":
+		return math.Inf(-1), true
+	}
+	if !isNumeral(text) {
+		return 0, false
+	}
+	v, err := strconv.ParseFloat(string(text), 64)
+	return v, err == nil
 }

@@ -1,7 +1,7 @@
 package wire
 
 import (
-	"fmt"
+	"bytes"
 	"strconv"
 	"strings"
 )
@@ -10,26 +10,39 @@ import (
 // answers with numbers too, but others follow protobuf's JSON mapping and send strings.
 type Int64 int64
 
-// UnmarshalJSON reads a number, or a number inside a string, exactly: no digit passes through a float64. A fraction or
-// an exponent is accepted where the value is an integer all the same (123.0, 1.7e3); anything else is an error.
-func (i *Int64) UnmarshalJSON(data []byte) error {
-	text, err := numeral(data)
-	if err != nil {
-		return fmt.Errorf("64-bit integer: %w", err)
+// ReadJSON reads a number, or a number inside a string, exactly: no digit passes through a float64. A fraction or an
+// exponent is accepted where the value is an integer all the same (123.0, 1.7e3); anything else is an error.
+func (i *Int64) ReadJSON(r *Reader) {
+	const kind = "a 64-bit integer"
+	text := r.numeral(kind)
+	if r.err != nil {
+		return
 	}
-	if !isNumeral(text) {
-		return fmt.Errorf("64-bit integer: %s is not a number", excerpt(text))
-	}
-	plain, ok := plainInteger(text)
+	v, ok := parseInt64(text)
 	if !ok {
-		return fmt.Errorf("64-bit integer: %s is not an integer, or out of range", excerpt(text))
-	}
-	v, err := strconv.ParseInt(plain, 10, 64)
-	if err != nil {
-		return fmt.Errorf("64-bit integer: %s is out of range", excerpt(text))
+		r.fail("is not %s: %s", kind, excerpt(string(text)))
+		return
 	}
 	*i = Int64(v)
-	return nil
+}
+
+// UnmarshalJSON makes encoding/json read what ReadJSON does.
+func (i *Int64) UnmarshalJSON(data []byte) error { return Read(data, i) }
+
+func parseInt64(text []byte) (v int64, ok bool) {
+	if !isNumeral(text) {
+		return 0, false
+	}
+	if !bytes.ContainsAny(text, ".eE") {
+		v, err := strconv.ParseInt(string(text), 10, 64)
+		return v, err == nil
+	}
+	plain, ok := plainInteger(string(text))
+	if !ok {
+		return 0, false
+	}
+	v, err := strconv.ParseInt(plain, 10, 64)
+	return v, err == nil
 }
 
 // plainInteger rewrites a JSON number without fraction and exponent. It reports false if there is no such form, or
@@ -38,10 +51,7 @@ func plainInteger(text string) (string, bool) {
 	const maxDigits = 19 // of an int64
 
 	mantissa, exponent, scaled := strings.Cut(strings.ToLower(text), "e")
-	whole, fraction, fractional := strings.Cut(mantissa, ".")
-	if !scaled && !fractional {
-		return text, true
-	}
+	whole, fraction, _ := strings.Cut(mantissa, ".")
 	whole, negative := strings.CutPrefix(whole, "-")
 	digits := strings.TrimLeft(whole+fraction, "0")
 	if digits == "" {

@@ -1,0 +1,208 @@
+package wire
+
+import "iter"
+
+// A Member is a member of an object.
+type Member struct {
+	Name     string
+	Required bool // null and absence are errors; both are the same for a member that is not required
+}
+
+// An Object names the members of an object that are read, at most 64 of them. All others are skipped.
+type Object []Member
+
+// other stands in paths for the name of a member that is not read, which may be any text of the server's.
+const other = "*"
+
+// Object reads an object. It yields the name of each member in turn, for the loop to read its value.
+//
+// If the object is the response itself and has members, at least one must be known: {"detail": "denied"} is neither an
+// empty page of runs, nor the empty object that means success.
+func (r *Reader) Object(known Object) iter.Seq[string] {
+	return func(yield func(string) bool) { r.object(known, yield) }
+}
+
+func (r *Reader) object(known Object, yield func(string) bool) {
+	if !r.enter('{', "a JSON object") {
+		return
+	}
+	var seen uint64
+	skipped := false
+	last := len(r.path)
+	r.path = append(r.path, step{})
+	for i, more := -1, r.first('}'); more; more = r.next('}') {
+		r.path[last].name = other
+		if i = r.member(known, i+1); i < 0 {
+			skipped = true
+			r.skip()
+			continue
+		}
+		r.path[last].name = known[i].Name
+		if seen&(1<<i) != 0 {
+			r.fail("occurs twice")
+			return
+		}
+		seen |= 1 << i
+		if r.peek() == 'n' && !known[i].Required {
+			r.literal("null")
+			continue
+		}
+		if !yield(known[i].Name) {
+			return
+		}
+	}
+	if r.err != nil {
+		return
+	}
+	for i, m := range known {
+		if r.path[last].name = m.Name; m.Required && seen&(1<<i) == 0 {
+			r.fail("is missing")
+		}
+	}
+	r.path = r.path[:last]
+	if r.depth == 1 && skipped && seen == 0 {
+		r.fail("is not the object that was promised")
+	}
+	r.depth--
+}
+
+// member reads the name of a member, and returns its index in known, or -1. Servers send members in the same order
+// every time, so that it is most often the next one.
+func (r *Reader) member(known Object, next int) int {
+	if r.peek() != '"' {
+		r.failHere()
+		return -1
+	}
+	name := r.text()
+	if r.peek() != ':' {
+		r.failHere()
+		return -1
+	}
+	r.pos++
+	for range known {
+		if next >= len(known) {
+			next = 0
+		}
+		if string(name) == known[next].Name {
+			return next
+		}
+		next++
+	}
+	return -1
+}
+
+// List reads a list. It yields the index of each element in turn, for the loop to read it. No element may be null.
+func (r *Reader) List() iter.Seq[int] {
+	return func(yield func(int) bool) { r.list(yield) }
+}
+
+func (r *Reader) list(yield func(int) bool) {
+	if !r.enter('[', "a JSON list") {
+		return
+	}
+	last := len(r.path)
+	r.path = append(r.path, step{})
+	for more := r.first(']'); more; more = r.next(']') {
+		if r.peek() == 'n' {
+			r.fail("is null")
+			return
+		}
+		if !yield(r.path[last].index) {
+			return
+		}
+		r.path[last].index++
+	}
+	r.path = r.path[:last]
+	r.depth--
+}
+
+// enter reads the bracket that opens an object or a list.
+func (r *Reader) enter(bracket byte, kind string) bool {
+	if r.peek() != bracket {
+		r.failAsNo(kind)
+		return false
+	}
+	if r.depth++; r.depth > maxDepth {
+		r.fail("is nested too deeply")
+		return false
+	}
+	r.pos++
+	return true
+}
+
+// first tells whether anything comes before the closing bracket, which it reads otherwise.
+func (r *Reader) first(bracket byte) bool {
+	if r.peek() != bracket {
+		return r.err == nil
+	}
+	r.pos++
+	return false
+}
+
+// next reads the comma before another member or element, or the closing bracket, and tells which it was.
+func (r *Reader) next(bracket byte) bool {
+	c := r.peek()
+	if c != ',' && c != bracket {
+		r.failHere()
+		return false
+	}
+	r.pos++
+	return c == ','
+}
+
+// skip reads a value of any kind.
+func (r *Reader) skip() {
+	switch c := r.peek(); c {
+	case '{':
+		r.skipObject()
+	case '[':
+		r.skipList()
+	case '"':
+		r.quoted()
+	case 't':
+		r.literal("true")
+	case 'f':
+		r.literal("false")
+	case 'n':
+		r.literal("null")
+	default:
+		r.number()
+	}
+}
+
+func (r *Reader) skipObject() {
+	if !r.enter('{', "a JSON object") {
+		return
+	}
+	for more := r.first('}'); more; more = r.next('}') {
+		r.peek()
+		r.quoted()
+		if r.peek() != ':' {
+			r.failHere()
+			return
+		}
+		r.pos++
+		r.skip()
+	}
+	r.depth--
+}
+
+func (r *Reader) skipList() {
+	if !r.enter('[', "a JSON list") {
+		return
+	}
+	for more := r.first(']'); more; more = r.next(']') {
+		r.skip()
+	}
+	r.depth--
+}
+
+// literal reads one of JSON's words.
+func (r *Reader) literal(word string) {
+	end := r.pos + len(word)
+	if end > len(r.data) || string(r.data[r.pos:end]) != word {
+		r.failHere()
+		return
+	}
+	r.pos = end
+}
