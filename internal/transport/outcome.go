@@ -117,7 +117,17 @@ var kinds = map[Kind]struct {
 // String returns the word for logs. The text of an error may hold anything; this does not.
 func (k Kind) String() string { return kinds[k].word }
 
-func (k Kind) verdict() verdict { return kinds[k].verdict }
+// verdict says whether the request may be retried. The kind decides, except after a status that says "not now": then a
+// code that says something else comes from a proxy that does not know MLflow's.
+func (o Outcome) verdict() verdict {
+	switch o.Status {
+	case http.StatusTooManyRequests:
+		return cannotHaveRun
+	case http.StatusRequestTimeout, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return mayHaveRun
+	}
+	return kinds[o.Kind].verdict
+}
 
 var kindsByCode = map[string]Kind{
 	wire.CodeInternalError:          Failed,

@@ -72,7 +72,7 @@ func (c *Call) retryDelay(ctx context.Context, o Outcome) (time.Duration, bool) 
 
 // mayRetry tells whether the operation may be retried after an attempt that went wrong.
 func (c *Call) mayRetry(o Outcome) bool {
-	switch o.Kind.verdict() {
+	switch o.verdict() {
 	case cannotHaveRun:
 		return true
 	case mayHaveRun:
@@ -97,7 +97,7 @@ func (c *Call) beforeRetry(ctx context.Context, o Outcome, wait time.Duration) e
 		// HTTP/2 would use the silent connection again.
 		c.client.closeIdleConnections()
 	}
-	if o.Kind.verdict() != mayHaveRun {
+	if o.verdict() != mayHaveRun {
 		return nil
 	}
 	c.mayHaveRun = true

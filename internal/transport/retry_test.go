@@ -55,6 +55,7 @@ func TestAnAttemptIsJudgedByWhatItMayHaveDone(t *testing.T) {
 		"503":                     {response{status: 503}, ifItMayRunTwice},
 		"503 with a code":         {response{status: 503, body: `{"error_code": "TEMPORARILY_UNAVAILABLE"}`}, ifItMayRunTwice},
 		"504":                     {response{status: 504}, ifItMayRunTwice},
+		"503 with another code":   {response{status: 503, body: `{"error_code": "RESOURCE_DOES_NOT_EXIST"}`}, ifItMayRunTwice},
 		"400 of the database":     {response{status: 400, body: database}, thrice},
 		"500 with a code":         {response{status: 500, body: `{"error_code": "INVALID_STATE"}`}, never},
 		"400":                     {response{status: 400, body: `{"error_code": "INVALID_PARAMETER_VALUE"}`}, never},
