@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -19,22 +20,35 @@ const (
 
 var errTooLarge = errors.New("the response is larger")
 
+// A response of MLflow's compresses to a twentieth or so, and gzip can expand a byte to a thousand. What exceeds both of
+// these is no response of MLflow's.
+const (
+	maxExpansion  = 200
+	anyExpansion  = 16 << 20
+	gzipEncoding  = "gzip"
+	encodingField = "Content-Encoding"
+)
+
 // readBody reads the response's body, within limits, and closes it. It returns what it read even if it fails. Of a
 // response that reports an error, or is not a JSON object, it returns the beginning.
 func readBody(response *http.Response, limit int64) ([]byte, error) {
 	defer response.Body.Close()
+	content, err := decompress(response)
+	if err != nil {
+		return nil, err
+	}
 	var data bytes.Buffer
 	if expected := response.ContentLength; 0 < expected && expected <= 1<<20 {
 		data.Grow(int(expected) + 2*bytes.MinRead) // MinRead more for each ReadFrom, and none of them grows it again
 	}
-	n, err := data.ReadFrom(io.LimitReader(response.Body, min(limit+1, sniffLen)))
+	n, err := data.ReadFrom(io.LimitReader(content, min(limit+1, sniffLen)))
 	failed := response.StatusCode >= 300 || !bytes.HasPrefix(bytes.TrimLeft(data.Bytes(), " \t\r\n"), []byte("{"))
 	if failed {
 		limit = min(limit, maxErrorBody)
 	}
 	if err == nil {
 		var more int64
-		more, err = data.ReadFrom(io.LimitReader(response.Body, limit+1-n))
+		more, err = data.ReadFrom(io.LimitReader(content, limit+1-n))
 		n += more
 	}
 	if err == nil && n > limit {
@@ -44,6 +58,51 @@ func readBody(response *http.Response, limit int64) ([]byte, error) {
 		}
 	}
 	return data.Bytes(), err
+}
+
+// decompress returns a reader of the response's content. Requests ask for gzip themselves, rather than net/http, so that
+// it is known how many bytes came.
+func decompress(response *http.Response) (io.Reader, error) {
+	if response.Header.Get(encodingField) != gzipEncoding {
+		return response.Body, nil
+	}
+	received := &countingReader{Reader: response.Body}
+	expanded, err := gzip.NewReader(received)
+	switch {
+	case errors.Is(err, io.EOF): // there is nothing to expand
+		return received, nil
+	case err != nil:
+		return nil, err
+	}
+	return &expandingReader{expanded, received, 0}, nil
+}
+
+// A countingReader counts what is read.
+type countingReader struct {
+	io.Reader
+	n int64
+}
+
+func (r *countingReader) Read(b []byte) (int, error) {
+	n, err := r.Reader.Read(b)
+	r.n += int64(n)
+	return n, err
+}
+
+// An expandingReader fails when a little expands to much.
+type expandingReader struct {
+	expanded io.Reader
+	received *countingReader
+	n        int64
+}
+
+func (r *expandingReader) Read(b []byte) (int, error) {
+	n, err := r.expanded.Read(b)
+	r.n += int64(n)
+	if r.n > anyExpansion && r.n/maxExpansion > r.received.n {
+		return n, fmt.Errorf("%w than %d times what was received", errTooLarge, maxExpansion)
+	}
+	return n, err
 }
 
 // A bufferedBody is a body that has been read already, so that reading it again takes neither time nor a connection. It

@@ -118,9 +118,11 @@ func compressed(t *testing.T, answer string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		assert.Equal(t, "gzip", r.Header.Get("Accept-Encoding"))
 		w.Header().Set("Content-Encoding", "gzip")
-		z := gzip.NewWriter(w)
+		var zipped bytes.Buffer
+		z := gzip.NewWriter(&zipped)
 		io.WriteString(z, answer)
 		assert.NoError(t, z.Close())
+		io.Copy(w, &zipped) // who reads it may have had enough
 	}
 }
 
@@ -137,6 +139,20 @@ func TestTheLimitHoldsAfterDecompression(t *testing.T) {
 	_, body, err := exchange(t, transport.Config{MaxBody: 5000}, compressed(t, "{"+strings.Repeat("0", 1<<20)))
 	require.ErrorContains(t, err, "larger than")
 	assert.Len(t, body, 5000)
+}
+
+// A megabyte of gzip could otherwise cost gigabytes once it is read.
+func TestWhatExpandsTooMuchIsRefused(t *testing.T) {
+	t.Parallel()
+	much := "{" + strings.Repeat(" ", 100<<20)
+	_, body, err := exchange(t, transport.Config{}, compressed(t, much))
+	require.ErrorContains(t, err, "larger than 200 times")
+	assert.Less(t, len(body), 20<<20)
+
+	little := "{" + strings.Repeat(" ", 10<<20)
+	_, body, err = exchange(t, transport.Config{}, compressed(t, little))
+	require.NoError(t, err, "it is small in any case")
+	assert.Len(t, body, len(little))
 }
 
 func TestACutResponseGivesItsStatusAndTheError(t *testing.T) {

@@ -141,6 +141,7 @@ func (c *Call) prepare(request *http.Request) error {
 	}
 	config := &c.client.config
 	request.Header.Set("Accept", "application/json")
+	request.Header.Set("Accept-Encoding", gzipEncoding)
 	if request.Method == http.MethodGet { // a cache on the way must not tell of an earlier time
 		request.Header.Set("Cache-Control", "no-cache")
 	}

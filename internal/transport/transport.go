@@ -49,8 +49,8 @@ type Config struct {
 }
 
 // ReservedHeaders are the headers, in canonical form, that no configuration may set: a request breaks without the right
-// ones, net/http decompresses only what it asked for itself and takes an idempotency key for leave to send a request
-// twice, and a server must be asked about workspaces before one is named.
+// ones, only gzip is decompressed, net/http takes an idempotency key for leave to send a request twice, and a server must
+// be asked about workspaces before one is named.
 var ReservedHeaders = []string{
 	"Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Idempotency-Key", "Trailer",
 	"Transfer-Encoding", "X-Idempotency-Key", "X-Mlflow-Workspace",

@@ -43,11 +43,12 @@ func TestEveryRequestHasWhatTheConfigurationSays(t *testing.T) {
 	}
 	for _, v := range w.visits {
 		assert.Equal(t, http.Header{
-			"Accept":        {"application/json"},
-			"Authorization": {"Bearer t0ken"},
-			"Content-Type":  {"application/json"},
-			"User-Agent":    {"trainer/1"},
-			"X-Team":        {"vision"},
+			"Accept":          {"application/json"},
+			"Accept-Encoding": {"gzip"},
+			"Authorization":   {"Bearer t0ken"},
+			"Content-Type":    {"application/json"},
+			"User-Agent":      {"trainer/1"},
+			"X-Team":          {"vision"},
 		}, v.header)
 		assert.Equal(t, "mlflow.test", v.host)
 	}
@@ -72,6 +73,7 @@ func TestConfiguredHeadersWin(t *testing.T) {
 	require.Len(t, w.visits, 1)
 	assert.Equal(t, http.Header{
 		"Accept": {"text/plain"}, "Authorization": {"Custom c"}, "User-Agent": {"theirs"}, "Cache-Control": {"max-age=60"},
+		"Accept-Encoding": {"gzip"},
 	}, w.visits[0].header)
 	assert.Equal(t, "internal.test", w.visits[0].host)
 	assert.Equal(t, "http://mlflow.test/a", w.visits[0].uri, "the server is another question")
