@@ -2,6 +2,7 @@ package tracking_test
 
 import (
 	"cmp"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -80,7 +81,11 @@ const (
 
 func abort(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-func hang(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+// hang never responds, even when the client is gone: over TLS it says so before it stops reading.
+func hang(w http.ResponseWriter, r *http.Request) {
+	<-r.Context().Done()
+	abort(w, r)
+}
 
 func cut(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Length", "1000")
@@ -103,6 +108,54 @@ func quoting(status int, text string) http.HandlerFunc {
 	}
 }
 
+// dripBody responds with the beginning of a success, and then a space every second. It does not end what it began, for the
+// same reason.
+func dripBody(w http.ResponseWriter, r *http.Request) {
+	respondWith(200, "application/json", "{")(w, r)
+	for http.NewResponseController(w).Flush() == nil {
+		select {
+		case <-time.After(time.Second):
+		case <-r.Context().Done():
+			abort(w, r)
+		}
+		_, _ = io.WriteString(w, " ")
+	}
+}
+
+// dripHeader responds with a header line every second.
+func dripHeader(w http.ResponseWriter, _ *http.Request) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	_, err = io.WriteString(conn, "HTTP/1.1 200 OK\r\n")
+	for err == nil {
+		_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+			return // the client is gone
+		}
+		_, err = io.WriteString(conn, "X-Drip: 1\r\n")
+	}
+}
+
+// gzipTwice responds with gzip within gzip, where net/http undoes the outer one.
+func gzipTwice(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Encoding", "gzip")
+	outer := gzip.NewWriter(w)
+	defer outer.Close()
+	inner := gzip.NewWriter(outer)
+	defer inner.Close()
+	_, _ = io.WriteString(inner, "{}")
+}
+
+// brotli responds with {} in an encoding that nobody asked for.
+func brotli(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Encoding", "br")
+	respondWith(200, "application/json", "\x0b\x00\x80{}\x03")(w, r)
+}
+
 // toOtherHost redirects to another name of the server.
 func toOtherHost(w http.ResponseWriter, r *http.Request) {
 	to := url.URL{Scheme: "http", Host: otherHost, Path: r.URL.Path, RawQuery: r.URL.RawQuery}
@@ -122,7 +175,7 @@ func faults() []fault {
 	refusal := &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	lookup := &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "example.com", IsNotFound: true}}
 	unavailable, unexpected := tracking.ErrUnavailable, tracking.ErrUnexpectedResponse
-	proxy, http2 := []network{overProxy}, []network{overHTTP2}
+	proxy, http1, http2 := []network{overProxy}, []network{overHTTP1, overProxy}, []network{overHTTP2}
 	all := []fault{
 		{name: "connection refused", means: notRun, dial: refusal},
 		{name: "name not resolved", means: notRun, dial: lookup},
@@ -158,6 +211,8 @@ func faults() []fault {
 	}
 	for _, f := range []fault{
 		{name: "timeout", err: unavailable, answer: hang, takes: attemptLimit},
+		{name: "header that drips in", err: unavailable, only: http1, answer: dripHeader, takes: attemptLimit},
+		{name: "body that drips in", err: unavailable, answer: dripBody, takes: attemptLimit},
 		{name: "500 in HTML", answer: quoting(500, "Internal Server Error")},
 		{name: "502", err: unavailable, answer: quoting(502, "Bad Gateway")},
 		{name: "503", err: unavailable, answer: quoting(503, "Service Unavailable")},
@@ -179,6 +234,8 @@ func faults() []fault {
 			answer: respondWith(500, "application/json", `{"error_code": "INVALID_STATE", "message": "deleted"}`),
 		},
 		fault{name: "login page", means: final, err: unexpected, answer: respondWith(200, html, loginPage)},
+		fault{name: "brotli that nobody asked for, the request ran", means: final, err: unexpected, ran: true, answer: brotli},
+		fault{name: "gzip within gzip, the request ran", means: final, err: unexpected, ran: true, answer: gzipTwice},
 		fault{name: "redirect (302) to a login page", means: final, err: unexpected, answer: toLogin},
 		fault{name: "proxy responds to CONNECT with 407", means: final, only: proxy, connect: connectWith(407)},
 		fault{name: "certificate not trusted", means: final, err: unavailable, badCert: true},
