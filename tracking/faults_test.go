@@ -52,8 +52,9 @@ type fault struct {
 
 	// What happens to a request that arrives.
 	ran    bool   // the server runs it first
-	late   string // or runs a CreateRun, as the run of this ID, some time later
+	late   string // or some time later; a CreateRun makes the run of this ID
 	after  time.Duration
+	delay  time.Duration // before the server does anything with it
 	answer func(http.ResponseWriter, *http.Request)
 	frame  func(stream []byte) []byte // in the place of the reset by which HTTP/2 aborts
 

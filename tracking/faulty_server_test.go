@@ -41,7 +41,10 @@ type faultyServer struct {
 	runs   []storedRun
 	points map[string]bool
 	// onRun, if set, is called before an operation runs.
-	onRun          func()
+	onRun func()
+	// onRequest, if set, returns the fault that hits a request.
+	onRequest      func(route string) fault
+	newID          func() string // nil counts
 	ignoresFilters bool
 	gone           bool // what is to be deleted is not there
 	keepsRuns      bool // and lets nobody delete any
@@ -50,6 +53,7 @@ type faultyServer struct {
 type storedRun struct {
 	id, name string
 	tags     map[string]string
+	metrics  []string // their keys
 	deleted  bool
 }
 
@@ -128,22 +132,22 @@ func (w *faultyServer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		respondWith(200, "application/json", `{"workspaces_enabled": true}`)(rw, r)
 		return
 	}
-	w.mu.Lock()
-	w.seen++
-	var f fault
-	if w.fault != nil && w.fault.answer != nil {
-		f, w.fault = *w.fault, nil
-		w.frame = f.frame
+	if id := r.URL.Query().Get("run_id"); id != "" {
+		body = fmt.Appendf(nil, `{"run_id": %q}`, id)
 	}
+	route := r.Method + " " + r.URL.Path
+	f := w.faultOf(route)
+	time.Sleep(f.delay)
+	w.mu.Lock()
 	status, reply := 0, ""
 	switch {
 	case r.Host == otherHost && (r.Header.Get("X-Mlflow-Workspace") != "team" || r.Header.Get("Authorization") != ""):
 		status, reply = 403, `{"error_code": "PERMISSION_DENIED", "message": "another workspace, or credentials of another host"}`
 	case f.ran || f.answer == nil:
-		status, reply = w.run(r.Method+" "+r.URL.Path, body)
+		status, reply = w.run(route, body)
 	}
 	if f.late != "" {
-		w.runLater(f.late, body, f.after)
+		w.runLater(route, f.late, body, f.after)
 	}
 	w.mu.Unlock()
 	if f.answer != nil {
@@ -153,19 +157,37 @@ func (w *faultyServer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	respondWith(status, "application/json", reply)(rw, r)
 }
 
+// faultOf returns the fault that hits a request which has arrived, or the zero fault.
+func (w *faultyServer) faultOf(route string) fault {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen++
+	if w.onRequest != nil {
+		return w.onRequest(route)
+	}
+	if w.fault == nil || w.fault.answer == nil {
+		return fault{}
+	}
+	f := *w.fault
+	w.fault, w.frame = nil, f.frame
+	return f
+}
+
 const (
 	notThere     = `{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "not there"}`
 	alreadyThere = `{"error_code": "RESOURCE_ALREADY_EXISTS", "message": "already there"}`
 	notUnique    = `{"error_code": "BAD_REQUEST", "message": "(sqlite3.IntegrityError) UNIQUE constraint failed: metrics.key"}`
 )
 
-// runLater runs a CreateRun when some time has passed.
-func (w *faultyServer) runLater(id string, body []byte, after time.Duration) {
+// runLater runs a request when some time has passed. A run that it creates gets the ID.
+func (w *faultyServer) runLater(route, id string, body []byte, after time.Duration) {
 	time.AfterFunc(after, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.run(w.route, body)
-		w.runs[len(w.runs)-1].id = id
+		w.run(route, body)
+		if route == createRoute {
+			w.runs[len(w.runs)-1].id = id
+		}
 	})
 }
 
@@ -188,7 +210,7 @@ func (w *faultyServer) run(route string, body []byte) (status int, reply string)
 			return 400, `{"error_code": "MALFORMED_REQUEST", "message": "malformed"}`
 		}
 	}
-	first := w.ran == 0 && !w.gone
+	first := route != w.route || (w.ran == 0 && !w.gone)
 	if w.onRun != nil && route == w.route {
 		w.onRun()
 	}
@@ -218,6 +240,8 @@ func (w *faultyServer) run(route string, body []byte) (status int, reply string)
 	if route == w.route {
 		w.ran++
 	}
+	stored := slices.IndexFunc(w.runs, func(run storedRun) bool { return run.id == request.RunID })
+	known := stored >= 0
 	switch {
 	case strings.HasSuffix(route, "/runs/create"):
 		created := storedRun{id: w.nextID(), name: request.RunName, tags: make(map[string]string)}
@@ -236,16 +260,16 @@ func (w *faultyServer) run(route string, body []byte) (status int, reply string)
 			}
 		}
 		return 200, `{"runs": [` + strings.Join(found, ",") + `]}`
-	case strings.HasSuffix(route, "/runs/set-tag"):
-		for _, run := range w.runs {
-			if run.id == request.RunID && run.deleted {
-				return 400, `{"error_code": "INVALID_PARAMETER_VALUE", "message": "The run must be in the 'active' state"}`
-			}
-			if run.id == request.RunID {
-				run.tags[request.Key] = fmt.Sprint(request.Value)
-			}
-		}
-		return 200, `{}`
+	case known && strings.HasSuffix(route, "/runs/get"):
+		return 200, `{"run": ` + w.runs[stored].json() + `}`
+	case known && w.runs[stored].deleted && !strings.HasSuffix(route, "/runs/delete"):
+		return 400, `{"error_code": "INVALID_PARAMETER_VALUE", "message": "The run must be in the 'active' state"}`
+	case known && strings.HasSuffix(route, "/runs/log-metric"):
+		w.runs[stored].metrics = append(w.runs[stored].metrics, request.Key)
+	case known && strings.HasSuffix(route, "/runs/set-tag"):
+		w.runs[stored].tags[request.Key] = fmt.Sprint(request.Value)
+	case known && strings.HasSuffix(route, "/runs/delete-tag"):
+		delete(w.runs[stored].tags, request.Key)
 	case strings.HasSuffix(route, "/runs/delete"):
 		if w.keepsRuns {
 			return 403, "Permission denied"
@@ -264,9 +288,19 @@ func (r storedRun) json() string {
 	for key, value := range r.tags {
 		tags = append(tags, map[string]string{"key": key, "value": value})
 	}
+	metrics := make([]map[string]any, 0, len(r.metrics))
+	for _, key := range r.metrics {
+		metrics = append(metrics, map[string]any{"key": key, "value": 1, "timestamp": 1, "step": 0})
+	}
+	stage := "active"
+	if r.deleted {
+		stage = "deleted"
+	}
 	encoded, err := json.Marshal(map[string]any{
-		"info": map[string]any{"run_id": r.id, "run_uuid": r.id, "run_name": r.name, "experiment_id": "7", "status": "RUNNING"},
-		"data": map[string]any{"tags": tags},
+		"info": map[string]any{
+			"run_id": r.id, "run_uuid": r.id, "run_name": r.name, "experiment_id": "7", "status": "RUNNING", "lifecycle_stage": stage,
+		},
+		"data": map[string]any{"tags": tags, "metrics": metrics},
 	})
 	if err != nil {
 		panic(err) // strings can be encoded
@@ -276,6 +310,9 @@ func (r storedRun) json() string {
 
 // nextID returns r1, r2 and so on, but for those that are taken.
 func (w *faultyServer) nextID() string {
+	if w.newID != nil {
+		return w.newID()
+	}
 	for n := 1; ; n++ {
 		id := fmt.Sprintf("r%d", n)
 		if !slices.ContainsFunc(w.runs, func(run storedRun) bool { return run.id == id }) {
