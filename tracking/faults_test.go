@@ -141,14 +141,17 @@ func dripHeader(w http.ResponseWriter, _ *http.Request) {
 }
 
 // gzipTwice responds with gzip within gzip, where net/http undoes the outer one.
-func gzipTwice(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
+func gzipTwice(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Encoding", "gzip")
-	outer := gzip.NewWriter(w)
-	defer outer.Close()
-	inner := gzip.NewWriter(outer)
-	defer inner.Close()
-	_, _ = io.WriteString(inner, "{}")
+	respondWith(200, "application/json", gzipped(gzipped("{}")))(w, r)
+}
+
+func gzipped(text string) string {
+	var packed strings.Builder
+	w := gzip.NewWriter(&packed)
+	_, _ = io.WriteString(w, text)
+	_ = w.Close()
+	return packed.String()
 }
 
 // brotli responds with {} in an encoding that nobody asked for.

@@ -62,7 +62,10 @@ func (w *faultyServer) newTransport() *http.Transport {
 		DialContext:     w.dial,
 		IdleConnTimeout: 4 * time.Second,
 		Protocols:       w.network.protocols(),
-		TLSClientConfig: &tls.Config{RootCAs: trusted, MinVersion: tls.VersionTLS12},
+		TLSClientConfig: &tls.Config{
+			RootCAs: trusted, MinVersion: tls.VersionTLS12,
+			CurvePreferences: []tls.CurveID{tls.CurveP256}, // the quickest: there are thousands of connections
+		},
 	}
 	if w.network == overProxy {
 		t.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.example.com"})
@@ -153,7 +156,7 @@ func (w *faultyServer) accept(conn net.Conn, f fault) {
 	if w.network == overProxy || f.badCert {
 		certificate := trustedCertificate()
 		if f.badCert {
-			certificate = otherCertificate()
+			certificate, conn = otherCertificate(), &patientConn{conn}
 		}
 		secure := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
 		if f.unread {
@@ -173,6 +176,15 @@ func (w *faultyServer) accept(conn net.Conn, f fault) {
 	case <-w.closed:
 		conn.Close()
 	}
+}
+
+// A patientConn does not wait until what it writes is read, as a pipe does: a client that sees a bad certificate reads no
+// further, and tells why.
+type patientConn struct{ net.Conn }
+
+func (c *patientConn) Write(b []byte) (int, error) {
+	go func(b []byte) { _, _ = c.Conn.Write(b) }(slices.Clone(b))
+	return len(b), nil
 }
 
 // connectWith responds to CONNECT, and tells whether the connection leads on to the server.
