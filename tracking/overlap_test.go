@@ -33,17 +33,17 @@ func TestOverlappingCallsWithAKey(t *testing.T) {
 // overlap plays 2 to 4 calls, and holds what is left against what they returned.
 func overlap(t *testing.T, seed uint64) {
 	t.Helper()
-	random := rand.New(rand.NewPCG(seed, 0))
+	random, servers := rand.New(rand.NewPCG(seed, 0)), rand.New(rand.NewPCG(seed, 1))
 	w := newFaultyServer(t, createRoute, overHTTP1)
 	w.ignoresFilters = random.IntN(4) == 0
-	w.newID = func() string { return fmt.Sprintf("%08x", random.Uint32()) }
+	w.newID = func() string { return fmt.Sprintf("%08x", servers.Uint32()) }
 	others := map[string]map[string]string{
 		"00": {"model": "iris"}, "zz": {wire.IdempotencyKeyTag: "k2", wire.IdempotencyNonceTag: "another nonce"},
 	}
 	for id, tags := range others {
 		w.runs = append(w.runs, storedRun{id: id, tags: maps.Clone(tags)})
 	}
-	w.onRequest = func(route string) fault { return randomFault(random, route, w.newID()) }
+	w.onRequest = func(route string) fault { return randomFault(servers, route, w.newID()) }
 
 	// Retries come at once, so that the seed alone decides.
 	client := w.client(t, mlflow.WithRetry(mlflow.RetryPolicy{MaxAttempts: 4, MinBackoff: 1, MaxBackoff: 1}))
@@ -70,6 +70,7 @@ func overlap(t *testing.T, seed uint64) {
 	}
 	calls.Wait()
 	time.Sleep(time.Minute) // until what is late has run
+	synctest.Wait()
 
 	w.onRequest = nil
 	for _, run := range w.runs {
