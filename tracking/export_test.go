@@ -1,5 +1,7 @@
 package tracking
 
+import "iter"
+
 // An Operation is what tests see of an operation.
 type Operation struct {
 	Name        string
@@ -31,4 +33,9 @@ var Operations = []Operation{
 
 func exported[Request, Response any](o operation[Request, Response]) Operation {
 	return Operation{o.name, o.mayRunTwice, o.done != nil, func() any { return new(Response) }}
+}
+
+// AllPages is allPages for items that don't matter.
+func AllPages(fetch func(token string) (items []int, next string, err error)) iter.Seq2[int, error] {
+	return allPages("AllRuns", fetch)
 }

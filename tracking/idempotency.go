@@ -51,24 +51,45 @@ func (c *Client) createOnce(ctx context.Context, request gen.CreateRunRequest, t
 	return run, nil
 }
 
-// adopt returns the run with the key that an earlier call has created, or nil. It marks the run as used, so that a call
-// which is still about to create its own does not take it for a late duplicate.
+// adopt returns the run with the key that an earlier call has created, or nil.
 func (k *keyedCreate) adopt(ctx context.Context) (*Run, error) {
 	runs, err := k.search(ctx)
 	if err != nil {
 		return nil, k.failed(err)
 	}
 	for i := range runs {
-		err := k.client.SetTag(ctx, runs[i].Info.RunID, wire.IdempotencyUserTag, k.nonce)
-		switch {
-		case err == nil, errors.Is(err, ErrPermissionDenied):
-			return &runs[i], nil
-		case errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalidArgument): // it was deleted just now
+		run, err := k.use(ctx, &runs[i])
+		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalidArgument) { // it was deleted just now
 			continue
 		}
-		return nil, k.failed(err)
+		if run != nil || err != nil {
+			return run, err
+		}
 	}
 	return nil, nil
+}
+
+// use marks a run as used, so that the call which has created it does not take it for a late duplicate of its own. It
+// returns nil if that call was about to delete the run. Each of the two sets its mark before it looks for the other's:
+// one of them sees it, whatever happens in between.
+func (k *keyedCreate) use(ctx context.Context, run *Run) (*Run, error) {
+	id := run.Info.RunID
+	err := k.client.SetTag(ctx, id, wire.IdempotencyUserTag, k.nonce)
+	if errors.Is(err, ErrPermissionDenied) {
+		return run, nil
+	}
+	if err != nil {
+		return nil, k.failed(err)
+	}
+	current, err := k.client.GetRun(ctx, id)
+	if err != nil {
+		return nil, k.failed(err)
+	}
+	_, doomed := current.Data.Tags[wire.IdempotencyDoomTag]
+	if doomed || current.Info.LifecycleStage == LifecycleStageDeleted {
+		return nil, nil
+	}
+	return current, nil
 }
 
 // failed returns the error of a request that CreateRun makes besides its own, as CreateRun's.
@@ -112,11 +133,26 @@ func (k *keyedCreate) deleteOthers(ctx context.Context, kept *Run) error {
 		if isKept(run) || k.isUsed(run) {
 			continue
 		}
-		if err := k.client.DeleteRun(ctx, run.Info.RunID); err != nil {
+		if err := k.deleteUnused(ctx, run.Info.RunID); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// deleteUnused deletes a run of this call, unless another one has begun to use it. See use.
+func (k *keyedCreate) deleteUnused(ctx context.Context, id string) error {
+	if err := k.client.SetTag(ctx, id, wire.IdempotencyDoomTag, k.nonce); err != nil {
+		return err
+	}
+	run, err := k.client.GetRun(ctx, id)
+	if err != nil {
+		return err
+	}
+	if k.isUsed(*run) {
+		return k.client.DeleteTag(ctx, id, wire.IdempotencyDoomTag)
+	}
+	return k.client.DeleteRun(ctx, id)
 }
 
 // isUsed tells whether anything was done with a run since this call created it.

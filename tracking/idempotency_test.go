@@ -110,6 +110,49 @@ func TestALateDuplicateIsDeletedUnlessItIsUsed(t *testing.T) {
 	}
 }
 
+// Another call adopts the late duplicate after this one has looked, and before it deletes.
+func TestARunThatIsAdoptedAsItIsToBeDeletedStays(t *testing.T) {
+	t.Parallel()
+	onFaultyServer(t, createRoute, nil, func(t *testing.T, w *faultyServer, client *tracking.Client) {
+		lost := false
+		w.onRequest = func(route string) fault {
+			switch {
+			case route == createRoute && !lost:
+				lost = true
+				return fault{late: "r0", after: grace + 3*time.Second/2, answer: abort}
+			case strings.HasSuffix(route, "/runs/set-tag"), strings.HasSuffix(route, "/runs/delete"):
+				w.runs[1].tags[wire.IdempotencyUserTag] = "another nonce"
+			}
+			return fault{}
+		}
+		run, err := createK1(t, client)
+		require.NoError(t, err)
+		assert.Equal(t, "r1", run.Info.RunID)
+		assert.Empty(t, w.deleted())
+		assert.Equal(t, "r0", w.runs[1].id)
+		assert.NotContains(t, w.runs[1].tags, wire.IdempotencyDoomTag, "later calls may find it")
+	})
+}
+
+// The call that has created a run is about to delete it, since before another one looks or since after.
+func TestARunThatIsToBeDeletedIsNotAdopted(t *testing.T) {
+	t.Parallel()
+	for _, when := range []string{"/runs/search", "/runs/set-tag"} {
+		onFaultyServer(t, createRoute, nil, func(t *testing.T, w *faultyServer, client *tracking.Client) {
+			w.addRun("r0", "another nonce")
+			w.onRequest = func(route string) fault {
+				if strings.HasSuffix(route, when) {
+					w.runs[0].tags[wire.IdempotencyDoomTag] = "another nonce"
+				}
+				return fault{}
+			}
+			run, err := createK1(t, client)
+			require.NoError(t, err)
+			assert.Equal(t, "r1", run.Info.RunID, when)
+		})
+	}
+}
+
 // Without permission to delete there are two runs, and the call returns one of them all the same.
 func TestWithoutPermissionToDeleteTheRunIsReturned(t *testing.T) {
 	t.Parallel()

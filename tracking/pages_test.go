@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -57,14 +60,16 @@ func TestIterators(t *testing.T) {
 		err   error
 		asked []string
 	}{
-		"nothing":            {map[string]page{"": {}}, "", nil, []string{""}},
-		"one page":           {map[string]page{"": {ids: "1 2"}}, "1 2", nil, []string{""}},
-		"several pages":      {map[string]page{"": {"1 2", "x"}, "x": {"3 4", "y"}, "y": {"5", ""}}, "1 2 3 4 5", nil, []string{"", "x", "y"}},
-		"an empty last page": {map[string]page{"": {"1 2", "x"}, "x": {"", ""}}, "1 2", nil, []string{"", "x"}},
-		"an empty page amid": {map[string]page{"": {"1", "x"}, "x": {"", "y"}, "y": {"2", ""}}, "1 2", nil, []string{"", "x", "y"}},
-		"an error midway":    {map[string]page{"": {"1 2", "x"}}, "1 2", tracking.ErrInvalidArgument, []string{"", "x"}},
-		"a repeated token":   {map[string]page{"": {"1", "x"}, "x": {"2", "x"}}, "1 2", tracking.ErrUnexpectedResponse, []string{"", "x"}},
-		"a circle of tokens": {map[string]page{"": {"1", "x"}, "x": {"2", "y"}, "y": {"3", "x"}}, "1 2 3", tracking.ErrUnexpectedResponse, []string{"", "x", "y"}},
+		"nothing":                {map[string]page{"": {}}, "", nil, []string{""}},
+		"one page":               {map[string]page{"": {ids: "1 2"}}, "1 2", nil, []string{""}},
+		"several pages":          {map[string]page{"": {"1 2", "x"}, "x": {"3 4", "y"}, "y": {"5", ""}}, "1 2 3 4 5", nil, []string{"", "x", "y"}},
+		"an empty last page":     {map[string]page{"": {"1 2", "x"}, "x": {"", ""}}, "1 2", nil, []string{"", "x"}},
+		"an empty page amid":     {map[string]page{"": {"1", "x"}, "x": {"", "y"}, "y": {"2", ""}}, "1 2", nil, []string{"", "x", "y"}},
+		"an error midway":        {map[string]page{"": {"1 2", "x"}}, "1 2", tracking.ErrInvalidArgument, []string{"", "x"}},
+		"a repeated token":       {map[string]page{"": {"1", "x"}, "x": {"2", "x"}}, "1 2", tracking.ErrUnexpectedResponse, []string{"", "x"}},
+		"a repeated third token": {map[string]page{"": {"1", "x"}, "x": {"2", "y"}, "y": {"3", "z"}, "z": {"4", "z"}}, "1 2 3 4", tracking.ErrUnexpectedResponse, []string{"", "x", "y", "z"}},
+		"a circle of two":        {map[string]page{"": {"1", "x"}, "x": {"2", "y"}, "y": {"3", "x"}}, "1 2 3", tracking.ErrUnexpectedResponse, []string{"", "x", "y"}},
+		"a circle of three":      {map[string]page{"": {"1", "x"}, "x": {"2", "y"}, "y": {"3", "z"}, "z": {"4", "x"}}, "1 2 3 4 2 3", tracking.ErrUnexpectedResponse, []string{"", "x", "y", "z", "x", "y"}},
 	}
 	for name, tt := range tests {
 		for kind, walk := range walks {
@@ -130,6 +135,61 @@ func TestIteratorsLeaveOptionsAlone(t *testing.T) {
 	}
 	assert.Equal(t, []string{"x", "y", "x", "y"}, *asked)
 	assert.Nil(t, options[:2][1], "the caller's array has not been written to")
+}
+
+// Pages whose tokens go round in a circle end, wherever it begins and however long it is.
+func TestEveryCircleOfTokensEnds(t *testing.T) {
+	t.Parallel()
+	for before := range 40 {
+		for length := 1; length <= 40; length++ {
+			pages := 0
+			err := lastError(tracking.AllPages(func(token string) ([]int, string, error) {
+				pages++
+				page, _ := strconv.Atoi(token)
+				if page++; page == before+length {
+					page = before
+				}
+				return nil, strconv.Itoa(page), nil
+			}))
+			require.ErrorIs(t, err, tracking.ErrUnexpectedResponse)
+			assert.Greater(t, pages, before, "pages")
+			assert.LessOrEqual(t, pages, 4*(before+length), "a circle of %d after %d pages", length, before)
+		}
+	}
+}
+
+// lastError walks to the end.
+func lastError(items iter.Seq2[int, error]) (last error) {
+	for _, err := range items {
+		last = err
+	}
+	return last
+}
+
+// It does not run beside other tests, which take memory too.
+func TestAHundredThousandPagesTakeNoMemory(t *testing.T) {
+	const last = 100_000
+	before, after := uint64(0), uint64(0)
+	require.NoError(t, lastError(tracking.AllPages(func(token string) ([]int, string, error) {
+		page, _ := strconv.Atoi(strings.TrimLeft(token, "0"))
+		switch page++; page {
+		case 1:
+			before = heap()
+		case last:
+			after = heap()
+			return nil, "", nil
+		}
+		return nil, fmt.Sprintf("%0100d", page), nil
+	})))
+	assert.Less(t, after, before+1<<20, "bytes on the heap")
+}
+
+// heap returns the bytes that are in use.
+func heap() uint64 {
+	var memory runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&memory)
+	return memory.HeapAlloc
 }
 
 // walks are the iterators, each as a function that stops after some items.

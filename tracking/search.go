@@ -123,7 +123,7 @@ func (c *Client) AllRuns(ctx context.Context, experimentIDs []string, opts ...Se
 func allPages[T any](op string, fetch func(token string) (items []T, next string, err error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		seen := make(map[string]bool)
+		var tokens circle
 		for token := ""; ; {
 			items, next, err := fetch(token)
 			if err != nil {
@@ -138,16 +138,35 @@ func allPages[T any](op string, fetch func(token string) (items []T, next string
 			if next == "" {
 				return
 			}
-			if seen[next] {
+			if next == token || tokens.closes(next) {
 				// Servers do: MLflow 2.9 when it is asked for pages of 0 runs.
 				yield(none, newError(op, transport.Outcome{
 					Kind: transport.Unexpected, Status: http.StatusOK, Message: "the server repeats a page token",
 				}))
 				return
 			}
-			seen[next], token = true, next
+			token = next
 		}
 	}
+}
+
+// A circle notices that page tokens go round in one, with Brent's algorithm: it remembers one token, and after twice as
+// many pages the next. That takes no memory for each page, and finds a circle after a few rounds at most.
+type circle struct {
+	remembered string
+	pages      int // since then
+	limit      int
+}
+
+// closes tells whether the token is the remembered one.
+func (c *circle) closes(token string) bool {
+	if token == c.remembered {
+		return true
+	}
+	if c.pages++; c.pages > c.limit {
+		c.remembered, c.pages, c.limit = token, 0, 2*c.limit+1
+	}
+	return false
 }
 
 // view returns the view type to send, or "" if none was given.
