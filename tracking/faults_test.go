@@ -238,6 +238,10 @@ func faults() []fault {
 			answer: respondWith(500, "application/json", `{"error_code": "INVALID_STATE", "message": "deleted"}`),
 		},
 		fault{name: "login page", means: final, err: unexpected, answer: respondWith(200, html, loginPage)},
+		fault{
+			name: "200 that reports an error", means: final, err: unexpected,
+			answer: respondWith(200, "application/json", `{"code": 7, "message": "denied"}`),
+		},
 		fault{name: "brotli that nobody asked for, the request ran", means: final, err: unexpected, ran: true, answer: brotli},
 		fault{name: "gzip within gzip, the request ran", means: final, err: unexpected, ran: true, answer: gzipTwice},
 		fault{name: "redirect (302) to a login page", means: final, err: unexpected, answer: toLogin},
