@@ -103,7 +103,9 @@ func (c *Call) attempt(request *http.Request) Outcome {
 		defer cancel()
 	}
 	var progress progress
-	request = request.Clone(progress.trace(ctx, c.client.mayUseH2C))
+	ctx, end := progress.trace(ctx, c.client.mayUseH2C)
+	defer end(nil)
+	request = request.Clone(ctx)
 	if err := c.prepare(request); err != nil {
 		return notSent(caller, reason(caller, ctx, err))
 	}

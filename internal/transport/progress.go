@@ -21,16 +21,27 @@ type progress struct {
 	http2     atomic.Bool
 	sent      atomic.Bool // the request's headers went out, or into a buffer
 	answered  atomic.Bool // the first byte of a response came
+	replays   atomic.Int64
 }
 
-// trace returns a context in which net/http notes the progress. A redirect begins anew.
-func (p *progress) trace(ctx context.Context, noticeH2C bool) context.Context {
+// maxReplays limits how often net/http may send a request without a body again over HTTP/2, where the connection was lost
+// after the request was sent. It knows no limit of its own. Once is fine: that is how a server goes away in good order.
+const maxReplays = 1
+
+// trace returns a context in which net/http notes the progress, and that ends when it sends the request again and again.
+// A redirect begins anew.
+func (p *progress) trace(ctx context.Context, noticeH2C bool) (context.Context, context.CancelCauseFunc) {
+	ctx, end := context.WithCancelCause(ctx)
 	trace := &httptrace.ClientTrace{
 		GetConn: func(string) {
 			p.wanted.Store(true)
 			p.connected.Store(false)
 		},
 		GotConn: func(info httptrace.GotConnInfo) {
+			isReplay := p.http2.Load() && p.sent.Load() && !p.answered.Load()
+			if isReplay && p.replays.Add(1) > maxReplays {
+				end(errLost)
+			}
 			secure, ok := info.Conn.(*tls.Conn)
 			p.http2.Store(ok && secure.ConnectionState().NegotiatedProtocol == "h2")
 			p.reused.Store(info.Reused)
@@ -48,7 +59,7 @@ func (p *progress) trace(ctx context.Context, noticeH2C bool) context.Context {
 			}
 		}
 	}
-	return httptrace.WithClientTrace(ctx, trace)
+	return httptrace.WithClientTrace(ctx, trace), end
 }
 
 // hadNoConnection tells that the request cannot have been sent, because no connection came about.
