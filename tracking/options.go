@@ -110,8 +110,8 @@ func (k *idempotencyKey) get(op string) (string, error) {
 //   - Otherwise CreateRun creates the run, and retries the request even if it may have run. Before such a retry it waits
 //     2 seconds and searches again. If the lost request has created the run, that run is returned.
 //   - After a retry it waits and searches once more, because the lost request may just have been slow. It deletes what
-//     that request has created, unless somebody uses it. To be sure, it first sets the tag "mlflow_go.idempotency_deleted_by",
-//     after which no other call begins to use the run.
+//     that request has created, unless somebody uses it. To be sure, it first sets the tag
+//     "mlflow_go.idempotency_deleted_by", after which no other call begins to use the run.
 //
 // CreateRun deletes only runs that this very call has created: they have its nonce in the tag
 // "mlflow_go.idempotency_nonce". It compares the tags of what a search returns, in case the server ignores the filter.
