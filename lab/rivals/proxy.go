@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -82,7 +83,12 @@ func (p *proxy) passLater(path string, body []byte) {
 	delay := time.Duration(p.chance()) * 600 * time.Millisecond
 	p.late.Go(func() {
 		<-time.After(delay)
-		response, err := http.Post(p.target.String()+path, "application/json", bytes.NewReader(body))
+		request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, p.target.String()+path, bytes.NewReader(body))
+		if err != nil {
+			return
+		}
+		request.Header.Set("Content-Type", "application/json")
+		response, err := p.Client().Do(request)
 		if err == nil {
 			response.Body.Close()
 		}
