@@ -102,32 +102,36 @@ func (h home) has(s scenario.Server) bool {
 // Install installs the named server unless it is installed. It needs Python and,
 // the first time, the package index that pip and uv are set up to use.
 func Install(ctx context.Context, name string) error {
-	spec, err := parse(name)
-	if err != nil {
-		return err
-	}
-	home, err := findHome()
-	if err != nil {
-		return err
-	}
-	unlock, err := home.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if home.has(spec) {
+	return atHome(ctx, name, func(home home, server scenario.Server) error {
+		if home.has(server) {
+			return nil
+		}
+		if err := home.install(ctx, server); err != nil {
+			return fmt.Errorf("install %s: %w", name, err)
+		}
 		return nil
-	}
-	if err := home.install(ctx, spec); err != nil {
-		return fmt.Errorf("install %s: %w", name, err)
-	}
-	return nil
+	})
 }
 
 // Uninstall removes the named server's environment, and the downloads that no
 // other release shares.
 func Uninstall(ctx context.Context, name string) error {
-	spec, err := parse(name)
+	return atHome(ctx, name, func(home home, server scenario.Server) error {
+		// The marker first: half an environment must not look like one.
+		if err := os.Remove(home.complete(environment(server))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err := os.RemoveAll(home.env(environment(server))); err != nil {
+			return err
+		}
+		_, err := home.runUV(ctx, "", "cache", "clean", server.Kind, "mlflow-skinny", "mlflow-tracing")
+		return err
+	})
+}
+
+// atHome does something about the named server while no other process installs.
+func atHome(ctx context.Context, name string, do func(home, scenario.Server) error) error {
+	server, err := parse(name)
 	if err != nil {
 		return err
 	}
@@ -140,15 +144,7 @@ func Uninstall(ctx context.Context, name string) error {
 		return err
 	}
 	defer unlock()
-	// The marker first: half an environment must not look like one.
-	if err := os.Remove(home.complete(environment(spec))); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := os.RemoveAll(home.env(environment(spec))); err != nil {
-		return err
-	}
-	_, err = home.runUV(ctx, "", "cache", "clean", spec.Kind, "mlflow-skinny", "mlflow-tracing")
-	return err
+	return do(home, server)
 }
 
 func (h home) install(ctx context.Context, s scenario.Server) error {
