@@ -172,7 +172,7 @@ func (k *keyedCreate) own(ctx context.Context) ([]Run, error) {
 	return slices.DeleteFunc(runs, func(run Run) bool { return run.Data.Tags[wire.IdempotencyNonceTag] != k.nonce }), err
 }
 
-// search returns the active runs that have the key, by their IDs. A server that ignores the filter may answer with others.
+// search returns the active runs that have the key, by their IDs. A server that ignores the filter may return others.
 func (k *keyedCreate) search(ctx context.Context) ([]Run, error) {
 	quote := "'"
 	if strings.Contains(k.key, quote) {

@@ -20,7 +20,7 @@ type progress struct {
 	reused    atomic.Bool // which carried another request before
 	http2     atomic.Bool
 	sent      atomic.Bool // the request's headers went out, or into a buffer
-	answered  atomic.Bool // the first byte of a response came
+	responded atomic.Bool // the first byte of a response came
 	replays   atomic.Int64
 }
 
@@ -38,7 +38,7 @@ func (p *progress) trace(ctx context.Context, noticeH2C bool) (context.Context, 
 			p.connected.Store(false)
 		},
 		GotConn: func(info httptrace.GotConnInfo) {
-			isReplay := p.http2.Load() && p.sent.Load() && !p.answered.Load()
+			isReplay := p.http2.Load() && p.sent.Load() && !p.responded.Load()
 			if isReplay && p.replays.Add(1) > maxReplays {
 				end(errLost)
 			}
@@ -46,11 +46,11 @@ func (p *progress) trace(ctx context.Context, noticeH2C bool) (context.Context, 
 			p.http2.Store(ok && secure.ConnectionState().NegotiatedProtocol == "h2")
 			p.reused.Store(info.Reused)
 			p.sent.Store(false)
-			p.answered.Store(false)
+			p.responded.Store(false)
 			p.connected.Store(true)
 		},
 		WroteHeaders:         func() { p.sent.Store(true) },
-		GotFirstResponseByte: func() { p.answered.Store(true) },
+		GotFirstResponseByte: func() { p.responded.Store(true) },
 	}
 	if noticeH2C { // nothing else tells HTTP/2 without TLS; it costs allocations for each header
 		trace.WroteHeaderField = func(name string, _ []string) {
@@ -68,7 +68,7 @@ func (p *progress) hadNoConnection() bool { return p.wanted.Load() && !p.connect
 // wasStale tells that a connection was lost that another request had used before. While it was idle the server may have
 // closed it.
 func (p *progress) wasStale() bool {
-	return p.connected.Load() && p.reused.Load() && !p.answered.Load()
+	return p.connected.Load() && p.reused.Load() && !p.responded.Load()
 }
 
 // errLost is the error of a request that net/http would have sent again by itself.
@@ -84,7 +84,7 @@ func (p *progress) guardBody(request *http.Request) {
 	}
 	request.GetBody = func() (io.ReadCloser, error) {
 		mayBeReplayed := p.http2.Load() || request.Header["Idempotency-Key"] != nil || request.Header["X-Idempotency-Key"] != nil
-		if mayBeReplayed && p.connected.Load() && p.sent.Load() && !p.answered.Load() {
+		if mayBeReplayed && p.connected.Load() && p.sent.Load() && !p.responded.Load() {
 			return nil, errLost
 		}
 		return again()

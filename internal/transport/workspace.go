@@ -11,7 +11,7 @@ import (
 )
 
 // workspaceTerm is how long a server that knows workspaces is believed to know them. It may be replaced by an older
-// release. Python's client keeps the answer as long.
+// release. Python's client believes it as long.
 const workspaceTerm = time.Minute
 
 // A workspaceCheck remembers that the server was seen to know workspaces. Older servers ignore the header that names

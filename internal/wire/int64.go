@@ -7,7 +7,7 @@ import (
 )
 
 // Int64 is a 64-bit integer: a time in milliseconds, or a step. It is written as a JSON number. MLflow's own server
-// answers with numbers too, but others follow protobuf's JSON mapping and send strings.
+// sends numbers too, but others follow protobuf's JSON mapping and send strings.
 type Int64 int64
 
 // ReadJSON reads a number, or a number inside a string, exactly: no digit passes through a float64. A fraction or an
