@@ -392,8 +392,12 @@ func createWithKey(ctx context.Context, c *tracking.Client) error {
 // docs/faults.md.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	measured := make(measurements)
+	measured, complete := make(measurements), true
 	for _, n := range networks {
+		if !n.isPlayable() {
+			complete = false
+			continue
+		}
 		for _, f := range faults() {
 			played, known := f.over(n)
 			if !known {
@@ -409,7 +413,9 @@ func TestFaults(t *testing.T) {
 			}
 		}
 	}
-	compareFile(t, "../docs/faults.md", faultsPage(measured))
+	if complete {
+		compareFile(t, "../docs/faults.md", faultsPage(measured))
+	}
 }
 
 // checkFault plays a fault to an operation, and holds what came of it against the rule.
@@ -541,7 +547,7 @@ func TestADeleteOfWhatIsNotThereIsAnError(t *testing.T) {
 	for _, n := range networks {
 		for _, f := range faults() {
 			played, known := f.over(n)
-			if !known || (played.means != notRun && played.means != refused && !played.unsent) {
+			if !known || !n.isPlayable() || (played.means != notRun && played.means != refused && !played.unsent) {
 				continue
 			}
 			for _, name := range []string{"DeleteTag", "DeleteExperiment"} {
