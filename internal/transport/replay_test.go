@@ -11,7 +11,8 @@ import (
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
-// Net/http sends a request without a body again over HTTP/2, and after a stream's PROTOCOL_ERROR or a GOAWAY for ever:
+// Net/http sends a request without a body again over HTTP/2, and after a GOAWAY, and before Go 1.27
+// after a stream's PROTOCOL_ERROR, for ever:
 // each attempt is at most two requests, or three if one was on its way when the attempt ended.
 func TestAGetIsNotReplayedForEverOverHTTP2(t *testing.T) {
 	t.Parallel()
@@ -25,8 +26,7 @@ func TestAGetIsNotReplayedForEverOverHTTP2(t *testing.T) {
 				tr := f.transport(t)
 				call := transport.New(transport.Config{HTTPClient: client(tr), Retry: quick}).NewCall(twice)
 				_, err := call.Do(newRequest(t, http.MethodGet, "http://mlflow.test/", ""))
-				assert.ErrorContains(t, err, "lost after the request was sent")
-				assert.Equal(t, transport.ConnectionLost, call.Outcome().Kind)
+				assert.Equal(t, transport.ConnectionLost, call.Outcome().Kind, "%v", err)
 				assert.Equal(t, quick.MaxAttempts, call.Outcome().Attempts)
 				assert.LessOrEqual(t, f.requests.Load(), int64(3*quick.MaxAttempts), "requests")
 				closeIdle(tr)

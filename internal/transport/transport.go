@@ -127,9 +127,12 @@ func newHTTPTransport(config Config) *http.Transport {
 	// 15 writes in flight can stall a server for 30 s, as each takes two of its 15 database connections.
 	t.MaxConnsPerHost = config.MaxConnsPerHost
 	t.MaxIdleConnsPerHost = t.MaxConnsPerHost
-	if t.HTTP2 == nil { // a connection that fell silent is given up after 30 s, and not only by each attempt for itself
-		t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 15 * time.Second}
+	// A connection that fell silent is given up after 30 s, and not only by each attempt for itself.
+	if t.HTTP2 == nil {
+		t.HTTP2 = &http.HTTP2Config{}
 	}
+	t.HTTP2.SendPingTimeout = cmp.Or(t.HTTP2.SendPingTimeout, 15*time.Second)
+	t.HTTP2.PingTimeout = cmp.Or(t.HTTP2.PingTimeout, 15*time.Second)
 	if t.OnProxyConnectResponse == nil {
 		t.OnProxyConnectResponse = checkProxy
 	}
