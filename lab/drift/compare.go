@@ -231,37 +231,42 @@ func (c *comparison) value(schema *Schema, fieldType string, at place) {
 		c.object(schema, fieldType, at)
 		return
 	}
-	if values, ok := c.Enums[fieldType]; ok {
-		c.enum(schema, values, at)
-		return
+	values, isEnum := c.Enums[fieldType]
+	if isEnum {
+		fieldType = "string"
 	}
 	if !fits(schema, fieldType) {
 		c.report("type", at.where, "is %s, of servers %s", schema.form(), fieldType)
+		return
 	}
-	if fieldType == "string" && len(schema.Enum) > 0 {
+	if isEnum {
+		c.enum(schema, values, at.request, at)
+	} else if fieldType == "string" {
 		// Protobuf takes any string. The values are those of the entity that the schema is named after.
-		c.enum(schema, c.Enums[schema.name], at)
+		c.enum(schema, c.Enums[schema.name], false, at)
 	}
 }
 
-func (c *comparison) enum(schema *Schema, values []string, at place) {
+// enum compares the values of a string. A closed one must list them: what it does not list, servers ignore in a request.
+// In a response the list may be open, as later releases may send what clients should not refuse.
+func (c *comparison) enum(schema *Schema, values []string, closed bool, at place) {
 	where := at.where
 	if schema.name != "" {
 		where = schema.name
 	}
-	if schema.Type != "string" {
-		c.report("type", at.where, "is %s, of servers one of %s", schema.form(), strings.Join(values, ", "))
+	var listed []string
+	for _, form := range schema.forms() {
+		listed = append(listed, form.Enum...)
+	}
+	if len(listed) == 0 && !closed {
 		return
 	}
-	if len(schema.Enum) == 0 && !at.request {
-		return // an open list: later releases may send what clients should not refuse
-	}
 	for _, value := range values {
-		if !slices.Contains(schema.Enum, value) {
+		if !slices.Contains(listed, value) {
 			c.report("enum", where, "lacks %s", value)
 		}
 	}
-	for _, value := range schema.Enum {
+	for _, value := range listed {
 		if !slices.Contains(values, value) {
 			c.report("enum", where, "has %s, which servers do not know", value)
 		}
@@ -273,55 +278,44 @@ const digits = "^-?[0-9]+$"
 
 var specialFloats = []string{"NaN", "Infinity", "-Infinity"}
 
-// fits reports whether a schema takes the values of a protobuf type, in all the forms that they have in JSON.
+// fits reports whether a schema takes the values of a protobuf type: each of its forms does, and for numbers one at least
+// is a number.
 func fits(schema *Schema, fieldType string) bool {
-	if len(schema.OneOf) > 0 {
-		return fitsForms(schema.OneOf, fieldType)
+	plain := false
+	for _, form := range schema.forms() {
+		switch {
+		case fitsPlain(form, fieldType):
+			plain = true
+		case !fitsAsText(form, fieldType):
+			return false
+		}
 	}
+	return plain
+}
+
+func fitsPlain(form *Schema, fieldType string) bool {
 	switch fieldType {
 	case "string":
-		return schema.Type == "string" && schema.Format == "" && schema.Pattern == ""
+		return form.Type == "string" && form.Format == "" && form.Pattern == ""
 	case "int32", "int64":
-		return schema.Type == "integer" && (schema.Format == "" || schema.Format == fieldType)
+		return form.Type == "integer" && (form.Format == "" || form.Format == fieldType)
 	case "double":
-		return schema.Type == "number" && (schema.Format == "" || schema.Format == "double")
+		return form.Type == "number" && (form.Format == "" || form.Format == "double")
 	case "bool":
-		return schema.Type == "boolean"
+		return form.Type == "boolean"
 	}
 	return false
 }
 
-// fitsForms reports whether one form is the number, and every other one a string that stands for numbers.
-func fitsForms(forms []*Schema, fieldType string) bool {
-	number := false
-	for _, form := range forms {
-		switch {
-		case form.Type != "string":
-			if !fits(form, fieldType) {
-				return false
-			}
-			number = true
-		case fieldType == "double":
-			if !slices.Equal(form.Enum, specialFloats) {
-				return false
-			}
-		case form.Pattern != digits || fieldType == "string":
-			return false
-		}
+// fitsAsText reports whether a form is that of a number which protobuf's JSON mapping writes as a string.
+func fitsAsText(form *Schema, fieldType string) bool {
+	switch fieldType {
+	case "int64":
+		return form.Type == "string" && form.Pattern == digits
+	case "double":
+		return form.Type == "string" && slices.Equal(form.Enum, specialFloats)
 	}
-	return number
-}
-
-// form describes the type of a schema.
-func (s *Schema) form() string {
-	if len(s.OneOf) == 0 {
-		return strings.TrimSpace(s.Type + " " + s.Format + " " + s.Pattern + " " + strings.Join(s.Enum, "|"))
-	}
-	var forms []string
-	for _, form := range s.OneOf {
-		forms = append(forms, form.form())
-	}
-	return strings.Join(forms, " or ")
+	return false
 }
 
 // required compares what a request must hold. Servers insist where a handler does, and promise to where the message says

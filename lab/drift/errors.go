@@ -4,30 +4,26 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 )
 
-var (
-	// statusAndCode matches how descriptions name errors: 400 `BAD_REQUEST`.
-	statusAndCode = regexp.MustCompile("\\b([45]\\d\\d)\\s+`([A-Z][A-Z_]+)`")
-	code          = regexp.MustCompile("`([A-Z]+(?:_[A-Z]+)+)`")
-)
+// code matches the name of an error in the description of a response.
+var code = regexp.MustCompile("`([A-Z]+(?:_[A-Z]+)+)`")
 
 // errors compares the error codes that the spec names with those that servers have, their statuses, and the properties of
 // an error.
 func (c *comparison) errors() {
+	for _, claim := range c.spec.statuses {
+		c.status("a description", claim)
+	}
 	for _, item := range c.spec.Paths {
 		for _, operation := range item.operations() {
-			for _, match := range statusAndCode.FindAllStringSubmatch(operation.Description, -1) {
-				c.status(operation.ID, match[2], match[1])
-			}
 			for status := range operation.Responses {
 				c.response(status, c.spec.response(operation, status))
 			}
 		}
 	}
 	for name := range c.Errors {
-		if !strings.Contains(c.spec.text, "`"+name+"`") {
+		if !c.spec.codes[name] {
 			c.report("error", name, "is not named")
 		}
 	}
@@ -39,18 +35,18 @@ func (c *comparison) response(status string, response *Response) {
 		return
 	}
 	for _, match := range code.FindAllStringSubmatch(response.Description, -1) {
-		c.status("response", match[1], status)
+		c.status("a response", claim{match[1], status})
 	}
 }
 
-func (c *comparison) status(where, name, said string) {
-	actual, ok := c.Errors[name]
+func (c *comparison) status(where string, said claim) {
+	actual, ok := c.Errors[said.code]
 	if !ok {
-		c.report("error", name, "is named by %s and unknown to servers", where)
+		c.report("error", said.code, "is named by %s and unknown to servers", where)
 		return
 	}
-	if strconv.Itoa(actual) != said {
-		c.report("error", name, "has status %s by %s, of servers %d", said, where, actual)
+	if strconv.Itoa(actual) != said.status {
+		c.report("error", said.code, "has status %s by %s, of servers %d", said.status, where, actual)
 	}
 }
 

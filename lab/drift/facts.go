@@ -72,7 +72,10 @@ func readHistory(folder string) (*history, error) {
 		}
 	}
 	slices.SortFunc(h.minors, minor.compare)
-	return h, h.checkGaps()
+	if err := h.checkGaps(); err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 func (h *history) add(content []byte) error {

@@ -1,8 +1,8 @@
 package main
 
 import (
-	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -92,7 +92,7 @@ func (c *comparison) bound(schema *Schema, keyword string, at place) {
 	actual, limited := c.limitAt(at.path, keyword)
 	stated := schema.bound(keyword)
 	switch {
-	case stated != nil && limited && *stated != actual && !mentions(at.texts, strconv.Itoa(actual)):
+	case stated != nil && limited && *stated != actual:
 		c.report("limit", at.where, "%s is %d, of servers %d", keyword, *stated, actual)
 	case stated != nil && !limited:
 		c.report("limit", at.where, "%s is %d, of servers any", keyword, *stated)
@@ -175,5 +175,9 @@ func mentions(text, word string) bool {
 	if word == "" {
 		return true
 	}
-	return regexp.MustCompile(fmt.Sprintf(`(^|[^\d.])%s($|[^\d.]|\.\D|\.$)`, regexp.QuoteMeta(word))).MatchString(text)
+	return slices.ContainsFunc(strings.FieldsFunc(text, notOfNumber), func(found string) bool {
+		return strings.Trim(found, ".") == word
+	})
 }
+
+func notOfNumber(r rune) bool { return r != '.' && (r < '0' || r > '9') }

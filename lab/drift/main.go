@@ -113,13 +113,19 @@ func checkLatest(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
+	return newer(history.newest().Release, releases)
+}
+
+// newer returns an error that says what to do if there is a newer release than the facts know. Releases are in the order of
+// their versions.
+func newer(known string, releases []string) error {
 	if len(releases) == 0 {
 		return errors.New("the package index has no release of MLflow")
 	}
 	newest := releases[len(releases)-1]
-	if newest == history.newest().Release {
+	if newest == known {
 		return nil
 	}
 	return fmt.Errorf("the newest release of MLflow is %s, and the facts end with %s.\n"+
-		"Run make drift RELEASE=%s, and follow \"A new release of MLflow\" in CONTRIBUTING.md", newest, history.newest().Release, newest)
+		"Run make drift RELEASE=%s, and follow \"A new release of MLflow\" in CONTRIBUTING.md", newest, known, newest)
 }

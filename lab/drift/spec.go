@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -20,8 +21,12 @@ type Spec struct {
 		RequestBodies map[string]*Body      `yaml:"requestBodies"`
 	} `yaml:"components"`
 
-	text string // the whole document
+	codes    map[string]bool // the names in capitals that descriptions hold
+	statuses []claim         // what they say to be whose status
 }
+
+// A claim of a description that an error has a status.
+type claim struct{ code, status string }
 
 // A PathItem holds the operations of a path by their HTTP methods.
 type PathItem struct {
@@ -111,6 +116,24 @@ func (s *Schema) bound(keyword string) *int {
 	}[keyword]
 }
 
+// forms returns the alternatives of a schema, of which it is itself the only one if it names none.
+func (s *Schema) forms() []*Schema {
+	if alternatives := slices.Concat(s.OneOf, s.AnyOf); len(alternatives) > 0 {
+		return alternatives
+	}
+	return []*Schema{s}
+}
+
+// form describes the type of a schema.
+func (s *Schema) form() string {
+	var forms []string
+	for _, form := range s.forms() {
+		words := []string{form.Type, form.Format, form.Pattern, strings.Join(form.Enum, "|")}
+		forms = append(forms, strings.Join(slices.DeleteFunc(words, func(word string) bool { return word == "" }), " "))
+	}
+	return strings.Join(forms, " or ")
+}
+
 func readSpec(file string) (*Spec, error) {
 	content, err := os.ReadFile(file)
 	if err != nil {
@@ -123,19 +146,34 @@ func readSpec(file string) (*Spec, error) {
 	return spec, nil
 }
 
+var (
+	capitals = regexp.MustCompile("`([A-Z_]+)`")
+	// statusAndCode matches how descriptions name errors: 400 `BAD_REQUEST`.
+	statusAndCode = regexp.MustCompile("\\b([45]\\d\\d)\\s+`([A-Z][A-Z_]+)`")
+)
+
 func parseSpec(content []byte) (*Spec, error) {
-	spec := &Spec{text: string(content)}
+	spec := &Spec{codes: map[string]bool{}}
 	if err := yaml.Unmarshal(content, spec); err != nil {
 		return nil, err
 	}
 	for name, schema := range spec.Components.Schemas {
 		schema.name = name
 	}
-	return spec, spec.check()
+	for _, match := range capitals.FindAllSubmatch(content, -1) {
+		spec.codes[string(match[1])] = true
+	}
+	for _, match := range statusAndCode.FindAllSubmatch(content, -1) {
+		spec.statuses = append(spec.statuses, claim{string(match[2]), string(match[1])})
+	}
+	if err := spec.check(string(content)); err != nil {
+		return nil, err
+	}
+	return spec, nil
 }
 
 // check returns an error for what the comparison would stumble over.
-func (s *Spec) check() error {
+func (s *Spec) check(text string) error {
 	for name, schema := range s.Components.Schemas {
 		for property, inner := range schema.Properties {
 			if inner == nil {
@@ -143,7 +181,7 @@ func (s *Spec) check() error {
 			}
 		}
 	}
-	for _, ref := range strings.Split(s.text, `$ref: "`)[1:] {
+	for _, ref := range strings.Split(text, `$ref: "`)[1:] {
 		target, _, _ := strings.Cut(ref, `"`)
 		if !s.has(target) {
 			return fmt.Errorf("%s does not exist", target)

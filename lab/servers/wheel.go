@@ -14,7 +14,7 @@ import (
 // installed nor run.
 func Facts(ctx context.Context, release string) ([]byte, error) {
 	if !finalRelease(release) {
-		return nil, fmt.Errorf("%q is not a final release of MLflow that is supported", release)
+		return nil, fmt.Errorf("%q is not a final release of MLflow that is supported, such as 3.17.2", release)
 	}
 	root, err := scenario.ModuleRoot()
 	if err != nil {
