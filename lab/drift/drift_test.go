@@ -77,11 +77,11 @@ func TestDamageToTheSpecIsNoticed(t *testing.T) {
 		damage func(s state)
 		want   string
 	}{
-		"a path is misspelt": {
+		"a path is misspelled": {
 			func(s state) { s.move("runs/log-parameter", "runs/log-param") },
 			"endpoint LogParam POST /api/2.0/mlflow/runs/log-param is not in any release (all)",
 		},
-		"the endpoint of a misspelt path is missing": {
+		"the endpoint of a misspelled path is missing": {
 			func(s state) { s.move("runs/log-parameter", "runs/log-param") },
 			"endpoint LogParam is missing (all)",
 		},
@@ -144,7 +144,7 @@ func TestDamageToTheSpecIsNoticed(t *testing.T) {
 			func(s state) { delete(s.schema("ErrorResponse").Properties, "message") },
 			"field ErrorResponse.message is missing (all)",
 		},
-		"a property is misspelt": {
+		"a property is misspelled": {
 			func(s state) {
 				properties := s.schema("Experiment").Properties
 				properties["lifecyclestage"] = properties["lifecycle_stage"]
@@ -155,7 +155,7 @@ func TestDamageToTheSpecIsNoticed(t *testing.T) {
 			func(s state) { s.get("runs/get").Parameters = nil },
 			"field GetRun.run_id is missing (all)",
 		},
-		"a parameter is misspelt": {
+		"a parameter is misspelled": {
 			func(s state) { s.get("experiments/get-by-name").Parameters[0].Name = "name" },
 			"field GetExperimentByName.name is not in any release (all)",
 		},
@@ -215,7 +215,7 @@ func TestDamageToTheSpecIsNoticed(t *testing.T) {
 			func(s state) { s.schema("ViewType").Enum = nil },
 			"enum ViewType lacks ALL (all)",
 		},
-		"the values of a string are misspelt": {
+		"the values of a string are misspelled": {
 			func(s state) { s.schema("LifecycleStage").Enum[0] = "ACTIVE" },
 			"enum LifecycleStage lacks active (all)",
 		},
@@ -298,7 +298,7 @@ func TestDamageToTheSpecIsNoticed(t *testing.T) {
 			func(s state) { s.Components.Responses["NotFound"].Description = "As JSON: `INVALID_STATE`." },
 			"error INVALID_STATE has status 404 by a response, of servers 500 (all)",
 		},
-		"an error is misspelt": {
+		"an error is misspelled": {
 			func(s state) { s.Components.Responses["NotFound"].Description = "As JSON: `RESOURCE_NOT_FOUND`." },
 			"error RESOURCE_NOT_FOUND is named by a response and unknown to servers (all)",
 		},
