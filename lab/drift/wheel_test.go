@@ -24,15 +24,19 @@ var modules = map[string]string{
 raise SystemExit("handlers.py was run")
 MAX_ITEMS = 7
 
+def _get_metric_history():
+    if max_results is not None and max_results <= 0: raise MlflowException("less")
+
 def _assert_each(items):
     for index, item in enumerate(items):
         _assert_required(item.get("key"), path=f"items[{index}].key")
 
 def _log_things():
+    MAX_COUNT = 20
     message = _get_request_message(LogThings(), schema={
         "id": [_assert_string, _assert_required],
         "items": [_assert_array, _assert_each, lambda x: _assert_less_than_or_equal(len(x), MAX_ITEMS, message="no")],
-        "count": [_assert_intlike, lambda x: _assert_intlike_within_range(int(x), 1, 20)],
+        "count": [_assert_intlike, lambda x: _assert_intlike_within_range(int(x), 1, MAX_COUNT)],
     })
 
 HANDLERS = {LogThings: _log_things, TestHook: _test_hook}
@@ -95,6 +99,7 @@ func TestFactsOfAWheel(t *testing.T) {
 		},
 		Limits: map[string]int{
 			"MAX_KEY_LENGTH": 250, "MAX_BYTES": 1_000_000,
+			"GetMetricHistory.max_results minimum":  1,
 			"SearchExperiments.max_results minimum": 1, "SearchExperiments.max_results maximum": 50000,
 			"SearchRuns.max_results maximum": 50000,
 		},

@@ -188,13 +188,21 @@ def item_keys(function):
             yield call.args[0].args[0].value
 
 
+def schemas(handlers):
+    """The schema of each request, with the numbers that have names where it stands."""
+    numbers = constants(handlers)
+    for handler in handlers.body:
+        for call in calls(handler, "_get_request_message"):
+            schema = next((keyword.value for keyword in call.keywords if keyword.arg == "schema"), None)
+            if isinstance(call.args[0], ast.Call) and isinstance(schema, ast.Dict):
+                yield called(call.args[0]), schema, constants(handler, numbers)
+
+
 def validators(handlers, wanted):
     """What handlers check, by the path of the property, such as LogBatch.metrics[].key."""
-    known, numbers, found = functions(handlers), constants(handlers), {}
-    for call in calls(handlers, "_get_request_message"):
-        message = called(call.args[0]) if isinstance(call.args[0], ast.Call) else ""
-        schema = next((keyword.value for keyword in call.keywords if keyword.arg == "schema"), None)
-        if message not in wanted or not isinstance(schema, ast.Dict):
+    known, found = functions(handlers), {}
+    for message, schema, numbers in schemas(handlers):
+        if message not in wanted:
             continue
         for key, checks in zip(schema.keys, schema.values):
             path = f"{message}.{key.value}"
@@ -213,12 +221,8 @@ def served(handlers):
     raise SystemExit("handlers.py has no HANDLERS")
 
 
-def page_bounds(store, method, numbers):
-    """The bounds that the SQL store sets to max_results in a method, or in the method that checks it for all."""
-    known = functions(store)
-    bodies = [known[method]]
-    if calls(known[method], "_validate_max_results_param"):
-        bodies.append(known["_validate_max_results_param"])
+def page_bounds(bodies, numbers):
+    """The bounds that functions set to max_results, by comparing it with what they refuse."""
     bounds = {}
     for node in (node for body in bodies for node in ast.walk(body) if isinstance(node, ast.Compare)):
         bound = number(node.comparators[0], numbers)
@@ -226,18 +230,32 @@ def page_bounds(store, method, numbers):
             continue
         if isinstance(node.ops[0], ast.Lt):
             bounds["minimum"] = bound
+        if isinstance(node.ops[0], ast.LtE):
+            bounds["minimum"] = bound + 1
         if isinstance(node.ops[0], ast.Gt):
             bounds["maximum"] = bound
     return bounds
 
 
-def limits(wheel):
+def checked(store, method):
+    """A method of the SQL store, and the one that checks max_results for several if it calls that."""
+    known = functions(store)
+    shared = "_validate_max_results_param"
+    return [known[method]] + ([known[shared]] if calls(known[method], shared) else [])
+
+
+def limits(wheel, handlers):
     numbers = constants(wheel.tree("utils/validation.py"))
     found = {name: value for name, value in numbers.items() if name.startswith("MAX_")}
     pages = constants(wheel.tree("store/tracking/__init__.py"))
     store = wheel.tree("store/tracking/sqlalchemy_store.py")
-    for message, method in (("SearchExperiments", "_search_experiments"), ("SearchRuns", "_search_runs")):
-        for bound, value in page_bounds(store, method, pages).items():
+    bodies = {
+        "GetMetricHistory": [functions(handlers)["_get_metric_history"]],
+        "SearchExperiments": checked(store, "_search_experiments"),
+        "SearchRuns": checked(store, "_search_runs"),
+    }
+    for message, compared in bodies.items():
+        for bound, value in page_bounds(compared, pages).items():
             found[f"{message}.max_results {bound}"] = value
     return found
 
@@ -312,7 +330,7 @@ def facts(wheel):
         "enums": values,
         "error_properties": sorted(set(error_properties(exceptions))),
         "errors": {code: status.get(code, 500) for code in enums["mlflow.ErrorCode"]},
-        "limits": limits(wheel),
+        "limits": limits(wheel, handlers),
         "messages": fields,
         "other_endpoints": sorted(others - covered.keys()),
         "release": wheel.release,
