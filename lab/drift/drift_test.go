@@ -257,6 +257,21 @@ func TestDamageToTheSpecIsNoticed(t *testing.T) {
 			func(s state) { set(&s.property("SetTagRequest", "key").MaxLength, 255) },
 			"limit SetTagRequest.key maxLength is 255, of servers 250 (all)",
 		},
+		"a limit does not say since when": {
+			func(s state) {
+				name := s.property("CreateExperimentRequest", "name")
+				set(&name.MaxLength, 500)
+				name.Description = ""
+			},
+			"limit CreateExperimentRequest.name maxLength is 500, of servers any (2.9-2.14)",
+		},
+		"a limit does not say what it was": {
+			func(s state) {
+				set(&s.property("SetExperimentTagRequest", "value").MaxLength, 20000)
+				s.post("experiments/set-experiment-tag").Description = "From 3.16 on."
+			},
+			"limit SetExperimentTagRequest.value maxLength is 20000, of servers 5000 (2.9-3.15)",
+		},
 		"what is not limited is": {
 			func(s state) { set(&s.property("UpdateRunRequest", "run_name").MaxLength, 100) },
 			"limit UpdateRunRequest.run_name maxLength is 100, of servers any (all)",
@@ -449,6 +464,8 @@ func TestOtherWaysToSayTheSameAreNoDifference(t *testing.T) {
 	s.schema("RunInfo").Properties["status"] = &Schema{Ref: "#/components/schemas/OpenStatus"}
 	s.schema("RunInfo").Properties["lifecycle_stage"] = &Schema{Type: "string"}
 	s.schema("Timestamp").OneOf = s.schema("Timestamp").OneOf[:1]
+	set(&s.property("CreateExperimentRequest", "name").MaxLength, 500) // its description says since when
+	set(&s.property("SetExperimentTagRequest", "value").MaxLength, 20000)
 	omissions, err := readOmissions(filepath.Join(folder, "omissions.yaml"))
 	require.NoError(t, err)
 	assert.Empty(t, explain(compare(s.Spec, s.history), omissions))

@@ -40,7 +40,7 @@ var limitsOf = map[string]limit{
 	"SetTag.value":                         {"maxLength", "MAX_TAG_VAL_LENGTH"},
 }
 
-// limitFacts names the limits that are compared: those of the table, and the bounds of the pages of a search.
+// limitFact reports whether a limit is compared: those of the table are, and the bounds of pages.
 func limitFact(name string) bool {
 	if strings.Contains(name, ".max_results ") {
 		return true
@@ -92,15 +92,34 @@ func (c *comparison) bound(schema *Schema, keyword string, at place) {
 	actual, limited := c.limitAt(at.path, keyword)
 	stated := schema.bound(keyword)
 	switch {
+	case stated != nil && c.outgrown(*stated, keyword, at):
 	case stated != nil && limited && *stated != actual:
 		c.report("limit", at.where, "%s is %d, of servers %d", keyword, *stated, actual)
 	case stated != nil && !limited:
 		c.report("limit", at.where, "%s is %d, of servers any", keyword, *stated)
 	case stated == nil && limited && !mentions(at.texts, strconv.Itoa(actual)):
 		c.report("limit", at.where, "%s, and servers have %d", notSaid(keyword), actual)
-	case stated == nil && limited && !mentions(at.texts, c.limitSince(at.path, keyword, actual)):
-		c.report("limit", at.where, "%s %d is not said to be new in %s", keyword, actual, c.limitSince(at.path, keyword, actual))
+	case stated == nil && limited:
+		if since := c.history.limitSince(c.minor, at.path, keyword); !mentions(at.texts, since) {
+			c.report("limit", at.where, "%s %d is not said to be new in %s", keyword, actual, since)
+		}
 	}
+}
+
+// outgrown reports whether the stated limit is that of the newest release, and the text says since when, and what it was in
+// the release that is compared.
+func (c *comparison) outgrown(stated int, keyword string, at place) bool {
+	newest := c.history.minors[len(c.history.minors)-1]
+	latest, limited := c.history.facts[newest].limitAt(at.path, keyword)
+	if !limited || latest != stated {
+		return false
+	}
+	since := c.history.limitSince(newest, at.path, keyword)
+	if since == "" || !mentions(at.texts, since) {
+		return false
+	}
+	actual, limited := c.limitAt(at.path, keyword)
+	return !limited || actual == stated || mentions(at.texts, strconv.Itoa(actual))
 }
 
 func notSaid(keyword string) string {
@@ -149,25 +168,18 @@ func firstGroup(pattern *regexp.Regexp, text string) string {
 	return ""
 }
 
-// limitSince returns the release before which a limit was another one, or "" if it has always been the same.
-func (c *comparison) limitSince(path, keyword string, value int) string {
-	since := ""
-	for _, m := range c.history.minors {
-		if m.compare(c.minor) > 0 {
-			break
+// limitSince returns the release since which a limit has been what it is in the given one, or "" if it has always been so.
+func (h *history) limitSince(until minor, path, keyword string) string {
+	value, limited := h.facts[until].limitAt(path, keyword)
+	since := until
+	for _, m := range slices.Backward(h.minors[:slices.Index(h.minors, until)]) {
+		earlier, was := h.facts[m].limitAt(path, keyword)
+		if earlier != value || was != limited {
+			return since.String()
 		}
-		actual, limited := c.history.facts[m].limitAt(path, keyword)
-		switch {
-		case !limited || actual != value:
-			since = ""
-		case since == "":
-			since = m.String()
-		}
+		since = m
 	}
-	if since == c.history.minors[0].String() {
-		return ""
-	}
-	return since
+	return ""
 }
 
 // mentions reports whether a text holds a number or a release as a word of its own.
