@@ -66,6 +66,10 @@ check-generate: ## Check that gen/ is what openapi/mlflow.yaml generates
 check-spec: ## Check that openapi/mlflow.yaml is valid OpenAPI
 	@$(TOOL) validate -multi openapi/mlflow.yaml
 
+.PHONY: drift
+drift: ## Compare the spec with MLflow's releases (RELEASE=3.18.0 fetches one first, LATEST=1 looks for a newer one)
+	@go -C lab build -o ../.mlflow/bin/drift ./drift && exec .mlflow/bin/drift $(if $(RELEASE),-release $(RELEASE)) $(if $(LATEST),-latest)
+
 .PHONY: check-tidy
 check-tidy: ## Check that go.mod holds what the library needs, and no more (make modules checks the others)
 	@go mod tidy -diff || { echo "go.mod is out of date: run go mod tidy" >&2; exit 1; }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,7 +28,7 @@ func Releases(ctx context.Context) ([]string, error) {
 	if err := home.installUV(ctx); err != nil {
 		return nil, err
 	}
-	pip := exec.Command(filepath.Join(home.uv(), "bin", "python"), "-m", "pip", "index", "versions", scenario.KindMLflow)
+	pip := exec.Command(home.pip(), "-m", "pip", "index", "versions", scenario.KindMLflow)
 	listing, err := output(ctx, pip)
 	if err != nil {
 		return nil, err

@@ -27,7 +27,7 @@ func (h home) installUV(ctx context.Context) error {
 	if _, err := output(ctx, exec.Command(python, "-m", "venv", "--clear", h.uv())); err != nil {
 		return err
 	}
-	pip := exec.Command(filepath.Join(h.uv(), "bin", "python"), "-m", "pip", "install", "--quiet", "uv=="+uvRelease)
+	pip := exec.Command(h.pip(), "-m", "pip", "install", "--quiet", "uv=="+uvRelease)
 	if _, err := output(ctx, pip); err != nil {
 		return explainPip(err)
 	}

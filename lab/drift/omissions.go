@@ -1,0 +1,52 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// An Omission gives the reason for differences that are meant to be, each by its exact line.
+type Omission struct {
+	Reason string   `yaml:"reason"`
+	Lines  []string `yaml:"lines"`
+}
+
+func readOmissions(file string) ([]Omission, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(content))
+	decoder.KnownFields(true)
+	var omissions []Omission
+	if err := decoder.Decode(&omissions); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return omissions, nil
+}
+
+// explain returns the lines that no omission explains, and what is wrong with the omissions themselves.
+func explain(lines []string, omissions []Omission) []string {
+	explained := map[string]bool{}
+	var problems []string
+	for _, omission := range omissions {
+		if omission.Reason == "" {
+			problems = append(problems, fmt.Sprintf("omission without a reason: %q", omission.Lines))
+		}
+		for _, line := range omission.Lines {
+			if explained[line] {
+				problems = append(problems, "omission stands there twice: "+line)
+			}
+			if !slices.Contains(lines, line) {
+				problems = append(problems, "omission explains nothing: "+line)
+			}
+			explained[line] = true
+		}
+	}
+	unexplained := slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return explained[line] })
+	return append(unexplained, problems...)
+}
