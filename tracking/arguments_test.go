@@ -52,6 +52,9 @@ func TestRefusedArguments(t *testing.T) {
 		"DeleteExperiment: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
 			return c.DeleteExperiment(ctx, "")
 		},
+		"RestoreExperiment: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.RestoreExperiment(ctx, "")
+		},
 		`SearchExperiments: unknown view type "active_only"`: func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.SearchExperiments(ctx, tracking.WithExperimentsViewType("active_only"))
 			return err
@@ -100,6 +103,9 @@ func TestRefusedArguments(t *testing.T) {
 		},
 		"DeleteRun: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
 			return c.DeleteRun(ctx, "")
+		},
+		"RestoreRun: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.RestoreRun(ctx, "")
 		},
 		"SearchRuns: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.SearchRuns(ctx, []string{"7", ""})

@@ -87,7 +87,7 @@ func (c *Client) UpdateExperiment(ctx context.Context, experimentID, newName str
 }
 
 // DeleteExperiment marks an experiment and the runs in it as deleted. They can still be read and found, and the name
-// stays taken.
+// stays taken. [Client.RestoreExperiment] undoes it.
 //
 // Errors: [ErrNotFound], even if the experiment exists but is deleted already.
 //
@@ -96,11 +96,20 @@ func (c *Client) DeleteExperiment(ctx context.Context, experimentID string) erro
 	if err := require(deleteExperiment.name, "experiment ID", experimentID); err != nil {
 		return err
 	}
-	err := do(ctx, c, deleteExperiment, gen.DeleteExperimentRequest{ExperimentID: experimentID})
-	if deleteExperiment.doneBefore(err) {
-		return nil
+	return do(ctx, c, deleteExperiment, gen.DeleteExperimentRequest{ExperimentID: experimentID})
+}
+
+// RestoreExperiment makes a deleted experiment active again, and all the runs in it: even those that had been deleted
+// one by one before the experiment was.
+//
+// Errors: [ErrNotFound], even if the experiment exists but is not deleted.
+//
+// POST /api/2.0/mlflow/experiments/restore
+func (c *Client) RestoreExperiment(ctx context.Context, experimentID string) error {
+	if err := require(restoreExperiment.name, "experiment ID", experimentID); err != nil {
+		return err
 	}
-	return err
+	return do(ctx, c, restoreExperiment, gen.RestoreExperimentRequest{ExperimentID: experimentID})
 }
 
 // SetExperimentTag sets a tag of an experiment and replaces any earlier value. Servers refuse values of more than

@@ -177,6 +177,27 @@ func TestDeleteExperimentMissing(t *testing.T) {
 	})
 }
 
+func TestRestoreExperiment(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		client := newScenarioClient(t, s)
+		id := newExperiment(t, s, client)
+		deletedBefore := newRunIn(t, s, client, id)
+		require.NoError(t, client.DeleteRun(t.Context(), deletedBefore.RunID))
+		require.NoError(t, client.DeleteExperiment(t.Context(), id))
+		require.NoError(t, client.RestoreExperiment(t.Context(), id))
+
+		got, err := client.GetExperiment(t.Context(), id)
+		require.NoError(t, err)
+		assert.Equal(t, tracking.LifecycleStageActive, got.LifecycleStage)
+		run, err := client.GetRun(t.Context(), deletedBefore.RunID)
+		require.NoError(t, err)
+		assert.Equal(t, tracking.LifecycleStageActive, run.Info.LifecycleStage, "of a run that was deleted before the experiment")
+
+		requireNotFound(t, client.RestoreExperiment(t.Context(), id))
+		requireNotFound(t, client.RestoreExperiment(t.Context(), missingExperiment))
+	})
+}
+
 func TestSetExperimentTag(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := newScenarioClient(t, s)

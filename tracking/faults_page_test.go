@@ -70,7 +70,8 @@ three of them. Where they differ, the fault has a row for each; some faults exis
   server may have run it. (With a key, CreateRun looks for the run before it sends anything, which is one request more. A lost
   request that runs later than the search can make a second run: it is deleted when the search after the retry finds it,
   unless another call has begun to use it, see WithIdempotencyKey.)
-- DeleteTag and DeleteExperiment take a 404 for success only if a request that may have run was lost before it.
+- What a server refuses the second time, such as DeleteTag, takes a 404 for success only if a request that may have run
+  was lost before it.
 - No error shows a credential that the server, a proxy or a token source quotes.
 - Whatever else runs twice changes nothing the second time on a server with an SQL store. A file store keeps a metric's
   point twice.

@@ -282,7 +282,7 @@ type class int
 
 const (
 	mayRunTwice class = iota
-	deletes           // there is nothing to run a second time
+	doneOnce          // there is nothing to run a second time
 	creates
 	createsWithKey
 )
@@ -292,8 +292,8 @@ const withKey = "CreateRun with WithIdempotencyKey"
 // groups returns the operations in groups that are retried alike.
 func groups() []group {
 	reads := group{"Gets and searches", mayRunTwice, false, nil}
-	writes := group{"Logs, tags, updates, DeleteRun", mayRunTwice, true, nil}
-	deleting := group{"DeleteTag, DeleteExperiment", deletes, true, nil}
+	writes := group{"Logs, tags, updates, DeleteRun, RestoreRun", mayRunTwice, true, nil}
+	once := group{strings.Join(operationsDoneOnce(), ", "), doneOnce, true, operationsDoneOnce()}
 	var creating []group
 	for _, op := range tracking.Operations {
 		switch isRead := strings.HasPrefix(op.Name, "Get") || strings.HasPrefix(op.Name, "Search"); {
@@ -301,14 +301,23 @@ func groups() []group {
 			creating = append(creating, group{op.Name, creates, true, []string{op.Name}})
 		case isRead:
 			reads.ops = append(reads.ops, op.Name)
-		case op.HasDone && strings.HasPrefix(op.Name, "Delete"):
-			deleting.ops = append(deleting.ops, op.Name)
-		default:
+		case !op.HasDone:
 			writes.ops = append(writes.ops, op.Name)
 		}
 	}
-	all := append([]group{reads, writes, deleting}, creating...)
+	all := append([]group{reads, writes, once}, creating...)
 	return append(all, group{withKey, createsWithKey, true, []string{withKey}})
+}
+
+// operationsDoneOnce returns the operations that are refused the second time, which a retry takes for success.
+func operationsDoneOnce() []string {
+	var names []string
+	for _, op := range tracking.Operations {
+		if op.HasDone {
+			names = append(names, op.Name)
+		}
+	}
+	return names
 }
 
 // A cell is what became of a call.
@@ -334,7 +343,7 @@ func expected(c class, f fault) cell {
 		return cell{"ok", first.seen + 1, 1} // the search finds it
 	case c == createsWithKey && f.means == maybeRan:
 		return cell{"ok", first.seen + 3, 1} // a search, the retry, a search
-	case c == deletes && f.ran:
+	case c == doneOnce && f.ran:
 		return cell{"ok", first.seen + 1, 1} // 404
 	}
 	return cell{"ok", first.seen + 1, first.ran + 1}
@@ -519,24 +528,24 @@ func TestTheRestOfABatchIsStoredToo(t *testing.T) {
 	})
 }
 
-func TestADeleteThatDidLandIsASuccess(t *testing.T) {
+func TestWhatIsDoneOnceAndDidLandIsASuccess(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"DeleteTag", "DeleteExperiment"} {
+	for _, name := range operationsDoneOnce() {
 		op := sample(t, name)
 		for _, warm := range []bool{false, true} {
 			f := ranThenReset
 			f.warm = warm
 			onFaultyServer(t, op.route, &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 				require.NoError(t, op.use(t.Context(), client), name)
-				require.ErrorIs(t, op.use(t.Context(), client), tracking.ErrNotFound, "%s of nothing", name)
+				require.ErrorIs(t, op.use(t.Context(), client), tracking.ErrNotFound, "%s a second time", name)
 				assert.Equal(t, 1, w.ran)
 			})
 		}
 	}
 }
 
-// A delete that surely was not sent before takes no 404 for its own doing.
-func TestADeleteOfWhatIsNotThereIsAnError(t *testing.T) {
+// A request that surely did not run before takes no 404 for its own doing.
+func TestWhatWasNotThereBeforeIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, n := range networks {
 		for _, f := range faults() {
@@ -544,7 +553,7 @@ func TestADeleteOfWhatIsNotThereIsAnError(t *testing.T) {
 			if !known || (played.means != notRun && played.means != refused && !played.unsent) {
 				continue
 			}
-			for _, name := range []string{"DeleteTag", "DeleteExperiment"} {
+			for _, name := range operationsDoneOnce() {
 				op := sample(t, name)
 				synctest.Test(t, func(t *testing.T) {
 					w := newFaultyServer(t, op.route, n)

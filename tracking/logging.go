@@ -96,9 +96,5 @@ func (c *Client) DeleteTag(ctx context.Context, runID, key string) error {
 	if err := require(deleteTag.name, "run ID", runID, "key", key); err != nil {
 		return err
 	}
-	err := do(ctx, c, deleteTag, gen.DeleteTagRequest{RunID: runID, Key: key})
-	if deleteTag.doneBefore(err) {
-		return nil
-	}
-	return err
+	return do(ctx, c, deleteTag, gen.DeleteTagRequest{RunID: runID, Key: key})
 }

@@ -46,6 +46,9 @@ var (
 	deleteExperiment = operation[gen.DeleteExperimentRequest, gen.EmptyResponse]{
 		name: "DeleteExperiment", send: (*gen.Client).DeleteExperiment, mayRunTwice: true, done: isGone,
 	}
+	restoreExperiment = operation[gen.RestoreExperimentRequest, gen.EmptyResponse]{
+		name: "RestoreExperiment", send: (*gen.Client).RestoreExperiment, mayRunTwice: true, done: isGone,
+	}
 	searchExperiments = operation[gen.SearchExperimentsRequest, gen.SearchExperimentsResponse]{
 		name: "SearchExperiments", send: (*gen.Client).SearchExperiments, mayRunTwice: true,
 	}
@@ -63,6 +66,9 @@ var (
 	}
 	deleteRun = operation[gen.DeleteRunRequest, gen.EmptyResponse]{
 		name: "DeleteRun", send: (*gen.Client).DeleteRun, mayRunTwice: true, // servers respond with 200 to the second one
+	}
+	restoreRun = operation[gen.RestoreRunRequest, gen.EmptyResponse]{
+		name: "RestoreRun", send: (*gen.Client).RestoreRun, mayRunTwice: true, // servers respond with 200 to the second one
 	}
 	searchRuns = operation[gen.SearchRunsRequest, gen.SearchRunsResponse]{
 		name: "SearchRuns", send: (*gen.Client).SearchRuns, mayRunTwice: true,
@@ -95,5 +101,5 @@ func (o operation[Request, Response]) newCall(c *Client) *transport.Call {
 	return c.transport.NewCall(transport.Operation{Name: o.name, MayRunTwice: o.mayRunTwice, FinalRefusal: o.finalRefusal})
 }
 
-// isGone tells whether a delete was refused because there is nothing to delete.
+// isGone tells whether a call was refused because there is nothing to delete, or nothing deleted to restore.
 func isGone(err error) bool { return errors.Is(err, ErrNotFound) }

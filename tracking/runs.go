@@ -175,6 +175,7 @@ func checkRunID(info RunInfo, runID string) error {
 }
 
 // DeleteRun marks a run as deleted. It can still be read and found, but not changed. Deleting it again does nothing.
+// [Client.RestoreRun] undoes it.
 //
 // Errors: [ErrNotFound].
 //
@@ -184,4 +185,16 @@ func (c *Client) DeleteRun(ctx context.Context, runID string) error {
 		return err
 	}
 	return do(ctx, c, deleteRun, gen.DeleteRunRequest{RunID: runID})
+}
+
+// RestoreRun makes a deleted run active again. Restoring a run that is not deleted does nothing.
+//
+// Errors: [ErrNotFound].
+//
+// POST /api/2.0/mlflow/runs/restore
+func (c *Client) RestoreRun(ctx context.Context, runID string) error {
+	if err := require(restoreRun.name, "run ID", runID); err != nil {
+		return err
+	}
+	return do(ctx, c, restoreRun, gen.RestoreRunRequest{RunID: runID})
 }

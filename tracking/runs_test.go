@@ -157,6 +157,23 @@ func TestDeleteRun(t *testing.T) {
 	})
 }
 
+func TestRestoreRun(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		client := newScenarioClient(t, s)
+		runID := newRun(t, s, client).RunID
+		require.NoError(t, client.DeleteRun(t.Context(), runID))
+		require.NoError(t, client.RestoreRun(t.Context(), runID))
+		require.NoError(t, client.RestoreRun(t.Context(), runID), "restoring it again does nothing")
+
+		got, err := client.GetRun(t.Context(), runID)
+		require.NoError(t, err)
+		assert.Equal(t, tracking.LifecycleStageActive, got.Info.LifecycleStage)
+		require.NoError(t, client.SetTag(t.Context(), runID, "key", "value"), "it can be changed again")
+
+		requireNotFound(t, client.RestoreRun(t.Context(), missingRun))
+	})
+}
+
 func TestDeletedRunRefuses(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := newScenarioClient(t, s)

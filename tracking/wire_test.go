@@ -55,7 +55,7 @@ const (
 
 var epoch2024 = time.UnixMilli(1704067200123)
 
-// An operation is a use of one of the seventeen methods, what it must send, and the smallest response that holds what it promises.
+// An operation is a use of one of the methods, what it must send, and the smallest response that holds what it promises.
 type operation struct {
 	name  string
 	use   func(ctx context.Context, c *tracking.Client) error
@@ -121,6 +121,13 @@ var operations = []operation{
 		name:  "DeleteExperiment",
 		use:   func(ctx context.Context, c *tracking.Client) error { return c.DeleteExperiment(ctx, "7") },
 		route: "POST /api/2.0/mlflow/experiments/delete",
+		body:  `{"experiment_id":"7"}`,
+		reply: `{}`,
+	},
+	{
+		name:  "RestoreExperiment",
+		use:   func(ctx context.Context, c *tracking.Client) error { return c.RestoreExperiment(ctx, "7") },
+		route: "POST /api/2.0/mlflow/experiments/restore",
 		body:  `{"experiment_id":"7"}`,
 		reply: `{}`,
 	},
@@ -211,6 +218,13 @@ var operations = []operation{
 		name:  "DeleteRun",
 		use:   func(ctx context.Context, c *tracking.Client) error { return c.DeleteRun(ctx, "r1") },
 		route: "POST /api/2.0/mlflow/runs/delete",
+		body:  `{"run_id":"r1"}`,
+		reply: `{}`,
+	},
+	{
+		name:  "RestoreRun",
+		use:   func(ctx context.Context, c *tracking.Client) error { return c.RestoreRun(ctx, "r1") },
+		route: "POST /api/2.0/mlflow/runs/restore",
 		body:  `{"run_id":"r1"}`,
 		reply: `{}`,
 	},
