@@ -101,6 +101,18 @@ func TestRefusedArguments(t *testing.T) {
 			_, err := c.UpdateRun(ctx, "r1", tracking.WithStatus(""))
 			return err
 		},
+		"SetTerminated: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.SetTerminated(ctx, "", tracking.RunStatusFinished)
+		},
+		`SetTerminated: the run status "RUNNING" is not final: it must be FINISHED, FAILED or KILLED`: func(ctx context.Context, c *tracking.Client) error {
+			return c.SetTerminated(ctx, "r1", tracking.RunStatusRunning)
+		},
+		`SetTerminated: the run status "SCHEDULED" is not final: it must be FINISHED, FAILED or KILLED`: func(ctx context.Context, c *tracking.Client) error {
+			return c.SetTerminated(ctx, "r1", tracking.RunStatusScheduled)
+		},
+		`SetTerminated: the run status "finished" is not final: it must be FINISHED, FAILED or KILLED`: func(ctx context.Context, c *tracking.Client) error {
+			return c.SetTerminated(ctx, "r1", "finished")
+		},
 		"DeleteRun: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
 			return c.DeleteRun(ctx, "")
 		},
@@ -172,6 +184,9 @@ func TestRefusedArguments(t *testing.T) {
 		"UpdateRun: the end time " + tooFar: func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.UpdateRun(ctx, "r1", tracking.WithEndTime(time.UnixMilli(math.MaxInt64).Add(time.Millisecond)))
 			return err
+		},
+		"SetTerminated: the end time " + tooFar: func(ctx context.Context, c *tracking.Client) error {
+			return c.SetTerminated(ctx, "r1", tracking.RunStatusFailed, tracking.WithEndTime(time.Unix(math.MaxInt64, 0)))
 		},
 		"LogMetric: the timestamp " + tooFar: func(ctx context.Context, c *tracking.Client) error {
 			return c.LogMetric(ctx, "r1", "loss", 1, tracking.WithTimestamp(time.UnixMilli(math.MinInt64).Add(-time.Millisecond)))

@@ -305,6 +305,7 @@ func groups() []group {
 			writes.ops = append(writes.ops, op.Name)
 		}
 	}
+	writes.ops = append(writes.ops, "SetTerminated")
 	all := append([]group{reads, writes, once}, creating...)
 	return append(all, group{withKey, createsWithKey, true, []string{withKey}})
 }
@@ -385,6 +386,11 @@ func sample(t *testing.T, name string) operation {
 	if name == withKey {
 		op := sample(t, "CreateRun")
 		op.use = createWithKey
+		return op
+	}
+	if i := slices.IndexFunc(composites, func(method composite) bool { return method.name == name }); i >= 0 {
+		op := sample(t, composites[i].writes)
+		op.use = composites[i].use
 		return op
 	}
 	i := slices.IndexFunc(operations, func(op operation) bool { return op.name == name })

@@ -90,6 +90,15 @@ var (
 	}
 )
 
+// setTerminated is updateRun for the method SetTerminated, which has no endpoint of its own.
+var setTerminated = updateRun.as("SetTerminated")
+
+// as returns the operation under another name, for the errors and logs of a method that uses it.
+func (o operation[Request, Response]) as(name string) operation[Request, Response] {
+	o.name = name
+	return o
+}
+
 // doneBefore tells whether err says that an attempt before the last one, whose response was lost, had succeeded.
 func (o operation[Request, Response]) doneBefore(err error) bool {
 	var refusal *Error

@@ -33,6 +33,17 @@ type RunOption interface {
 	UpdateRunOption
 }
 
+// A SetTerminatedOption is an option of [Client.SetTerminated].
+type SetTerminatedOption interface {
+	applyToSetTerminated(*updateRunSettings)
+}
+
+// An EndTimeOption is an option of both [Client.UpdateRun] and [Client.SetTerminated].
+type EndTimeOption interface {
+	UpdateRunOption
+	SetTerminatedOption
+}
+
 // A SearchRunsOption is an option of [Client.SearchRuns].
 type SearchRunsOption interface{ applyToSearchRuns(*searchSettings) }
 
@@ -132,17 +143,21 @@ type updateRunOption func(*updateRunSettings)
 
 func (o updateRunOption) applyToUpdateRun(s *updateRunSettings) { o(s) }
 
-// WithStatus sets the run's status. It does not change the end time: use [WithEndTime] as well when the run is over.
+// WithStatus sets the run's status. It does not change the end time: when the run is over, use
+// [Client.SetTerminated], which sets both.
 func WithStatus(status RunStatus) UpdateRunOption {
 	return updateRunOption(func(s *updateRunSettings) { s.status = &status })
 }
 
-// WithEndTime sets the time at which the run ended, in milliseconds on the server. The zero time sets nothing. To
-// remove an end time, set time.UnixMilli(0): servers with an SQL store then return the run without an end time. File
-// stores ignore it.
-func WithEndTime(t time.Time) UpdateRunOption {
-	return updateRunOption(func(s *updateRunSettings) { s.endTime = t })
-}
+type endTime time.Time
+
+func (t endTime) applyToUpdateRun(s *updateRunSettings)     { s.endTime = time.Time(t) }
+func (t endTime) applyToSetTerminated(s *updateRunSettings) { s.endTime = time.Time(t) }
+
+// WithEndTime sets the time at which the run ended, in milliseconds on the server. The zero time stands for the current
+// time in SetTerminated, and sets nothing in UpdateRun. To remove an end time, set time.UnixMilli(0): servers with an SQL
+// store then return the run without an end time. File stores ignore it.
+func WithEndTime(t time.Time) EndTimeOption { return endTime(t) }
 
 type runName string
 

@@ -119,20 +119,51 @@ func (c *Client) UpdateRun(ctx context.Context, runID string, opts ...UpdateRunO
 	for _, option := range opts {
 		option.applyToUpdateRun(&s)
 	}
-	if err := require(updateRun.name, "run ID", runID); err != nil {
+	return c.update(ctx, updateRun, runID, s)
+}
+
+// SetTerminated ends a run: it sets the status and the end time, which is the current time unless [WithEndTime] gives
+// another. The status must be [RunStatusFinished], [RunStatusFailed] or [RunStatusKilled]. Ending a run again sets both
+// anew.
+//
+// A server never ends a run by itself. A program that can be interrupted should end its runs with a context that is not
+// canceled, as it should create them: see [Client.CreateRun].
+//
+// Errors: [ErrNotFound]; [ErrInvalidArgument] for a deleted run, and for a status that is not final;
+// [ErrUnexpectedResponse] if the server ignored the status.
+//
+// POST /api/2.0/mlflow/runs/update
+func (c *Client) SetTerminated(ctx context.Context, runID string, status RunStatus, opts ...SetTerminatedOption) error {
+	s := updateRunSettings{status: &status}
+	for _, option := range opts {
+		option.applyToSetTerminated(&s)
+	}
+	if !status.isFinal() {
+		return invalid(setTerminated.name, "the run status %q is not final: it must be FINISHED, FAILED or KILLED", status)
+	}
+	s.endTime = orNow(s.endTime, time.Now())
+	_, err := c.update(ctx, setTerminated, runID, s)
+	return err
+}
+
+// update changes what the settings say, for one of the methods that use the endpoint.
+func (c *Client) update(
+	ctx context.Context, op operation[gen.UpdateRunRequest, gen.UpdateRunResponse], runID string, s updateRunSettings,
+) (*RunInfo, error) {
+	if err := require(op.name, "run ID", runID); err != nil {
 		return nil, err
 	}
-	name, err := s.runName.get(updateRun.name)
+	name, err := s.runName.get(op.name)
 	if err != nil {
 		return nil, err
 	}
-	if err := requireTime(updateRun.name, "end time", s.endTime); err != nil {
+	if err := requireTime(op.name, "end time", s.endTime); err != nil {
 		return nil, err
 	}
 	request := gen.UpdateRunRequest{RunID: runID, RunName: name}
 	if s.status != nil {
 		if !s.status.known() {
-			return nil, invalid(updateRun.name, "unknown run status %q", *s.status)
+			return nil, invalid(op.name, "unknown run status %q", *s.status)
 		}
 		request.Status = gen.RunStatus(*s.status)
 	}
@@ -140,7 +171,7 @@ func (c *Client) UpdateRun(ctx context.Context, runID string, opts ...UpdateRunO
 		endTime := toMillis(s.endTime)
 		request.EndTime = &endTime
 	}
-	return send(ctx, c, updateRun, request, func(a gen.UpdateRunResponse) (*RunInfo, error) {
+	return send(ctx, c, op, request, func(a gen.UpdateRunResponse) (*RunInfo, error) {
 		info, err := toRunInfo(a.RunInfo)
 		if err == nil {
 			err = s.check(runID, *info)

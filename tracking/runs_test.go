@@ -135,6 +135,39 @@ func TestUpdateRunStatus(t *testing.T) {
 	})
 }
 
+func TestSetTerminated(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		client := newScenarioClient(t, s)
+		want := newRun(t, s, client)
+		for _, status := range []tracking.RunStatus{
+			tracking.RunStatusFailed, tracking.RunStatusKilled, tracking.RunStatusFinished,
+		} {
+			want.Status, want.EndTime = status, s.Now()
+			require.NoError(t, client.SetTerminated(t.Context(), want.RunID, status, tracking.WithEndTime(want.EndTime)))
+			got, err := client.GetRun(t.Context(), want.RunID)
+			require.NoError(t, err)
+			assert.Equal(t, want, got.Info)
+		}
+		require.NoError(t, client.DeleteRun(t.Context(), want.RunID))
+		requireInvalid(t, client.SetTerminated(t.Context(), want.RunID, tracking.RunStatusFinished))
+		err := client.SetTerminated(t.Context(), missingRun, tracking.RunStatusFinished)
+		requireNotFound(t, err)
+		require.ErrorContains(t, err, "SetTerminated")
+	})
+}
+
+func TestSetTerminatedWithoutOptions(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		client := newScenarioClient(t, s)
+		runID := newRun(t, s, client).RunID
+		require.NoError(t, client.SetTerminated(t.Context(), runID, tracking.RunStatusFinished))
+		got, err := client.GetRun(t.Context(), runID)
+		require.NoError(t, err)
+		assert.Equal(t, tracking.RunStatusFinished, got.Info.Status)
+		assertRecent(t, s, got.Info.EndTime)
+	})
+}
+
 func TestUpdateRunMissing(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		_, err := newScenarioClient(t, s).UpdateRun(t.Context(), missingRun, tracking.WithStatus(tracking.RunStatusFailed))

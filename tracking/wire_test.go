@@ -317,6 +317,26 @@ var operations = []operation{
 	},
 }
 
+// A composite is a method without an endpoint of its own.
+type composite struct {
+	name string
+	use  func(ctx context.Context, c *tracking.Client) error
+	// ops are all operations that it can use, in the order in which it then does.
+	ops []string
+	// writes is the one of them that changes something.
+	writes string
+}
+
+var composites = []composite{
+	{
+		name: "SetTerminated",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			return c.SetTerminated(ctx, "r1", tracking.RunStatusFinished, tracking.WithEndTime(time.UnixMilli(0)))
+		},
+		ops: []string{"UpdateRun"}, writes: "UpdateRun",
+	},
+}
+
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	for _, op := range operations {
