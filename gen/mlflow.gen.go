@@ -112,6 +112,13 @@ type DeleteExperimentRequest struct {
 	ExperimentID ExperimentID `json:"experiment_id"`
 }
 
+// DeleteExperimentTagRequest defines model for DeleteExperimentTagRequest.
+type DeleteExperimentTagRequest struct {
+	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
+	ExperimentID ExperimentID `json:"experiment_id"`
+	Key          string       `json:"key"`
+}
+
 // DeleteRunRequest defines model for DeleteRunRequest.
 type DeleteRunRequest struct {
 	// RunID A run's ID, chosen by the server.
@@ -828,6 +835,9 @@ type CreateExperimentJSONRequestBody = CreateExperimentRequest
 // DeleteExperimentJSONRequestBody defines body for DeleteExperiment for application/json ContentType.
 type DeleteExperimentJSONRequestBody = DeleteExperimentRequest
 
+// DeleteExperimentTagJSONRequestBody defines body for DeleteExperimentTag for application/json ContentType.
+type DeleteExperimentTagJSONRequestBody = DeleteExperimentTagRequest
+
 // RestoreExperimentJSONRequestBody defines body for RestoreExperiment for application/json ContentType.
 type RestoreExperimentJSONRequestBody = RestoreExperimentRequest
 
@@ -985,6 +995,26 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/2.0/mlflow/experiments/delete (the `DeleteExperiment` operationId).
 	DeleteExperiment(ctx context.Context, body DeleteExperimentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteExperimentTagWithBody Delete a tag of an experiment
+	//
+	// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion. Servers before 3.2 have no
+	// such path: 404 with an HTML page.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/2.0/mlflow/experiments/delete-experiment-tag (the `DeleteExperimentTag` operationId).
+	DeleteExperimentTagWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteExperimentTag Delete a tag of an experiment
+	//
+	// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion. Servers before 3.2 have no
+	// such path: 404 with an HTML page.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/2.0/mlflow/experiments/delete-experiment-tag (the `DeleteExperimentTag` operationId).
+	DeleteExperimentTag(ctx context.Context, body DeleteExperimentTagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// GetExperiment Get an experiment by its ID
 	//
@@ -1362,6 +1392,46 @@ func (c *Client) DeleteExperimentWithBody(ctx context.Context, contentType strin
 // Corresponds with POST /api/2.0/mlflow/experiments/delete (the `DeleteExperiment` operationId).
 func (c *Client) DeleteExperiment(ctx context.Context, body DeleteExperimentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewDeleteExperimentRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteExperimentTagWithBody Delete a tag of an experiment
+//
+// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion. Servers before 3.2 have no
+// such path: 404 with an HTML page.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/2.0/mlflow/experiments/delete-experiment-tag (the `DeleteExperimentTag` operationId).
+func (c *Client) DeleteExperimentTagWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteExperimentTagRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteExperimentTag Delete a tag of an experiment
+//
+// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion. Servers before 3.2 have no
+// such path: 404 with an HTML page.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/2.0/mlflow/experiments/delete-experiment-tag (the `DeleteExperimentTag` operationId).
+func (c *Client) DeleteExperimentTag(ctx context.Context, body DeleteExperimentTagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteExperimentTagRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2046,6 +2116,46 @@ func NewDeleteExperimentRequestWithBody(server string, contentType string, body 
 	}
 
 	operationPath := fmt.Sprintf("/api/2.0/mlflow/experiments/delete")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewDeleteExperimentTagRequest calls the generic DeleteExperimentTag builder with application/json body
+func NewDeleteExperimentTagRequest(server string, body DeleteExperimentTagJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDeleteExperimentTagRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewDeleteExperimentTagRequestWithBody constructs an http.Request for the DeleteExperimentTag method, with any body, and a specified content type
+func NewDeleteExperimentTagRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/2.0/mlflow/experiments/delete-experiment-tag")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}

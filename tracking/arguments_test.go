@@ -65,6 +65,12 @@ func TestRefusedArguments(t *testing.T) {
 		"SetExperimentTag: the key is empty": func(ctx context.Context, c *tracking.Client) error {
 			return c.SetExperimentTag(ctx, "7", "", "value")
 		},
+		"DeleteExperimentTag: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.DeleteExperimentTag(ctx, "", "key")
+		},
+		"DeleteExperimentTag: the key is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.DeleteExperimentTag(ctx, "7", "")
+		},
 		"CreateRun: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.CreateRun(ctx, "")
 			return err

@@ -38,7 +38,7 @@
 //   - LogMetric, LogBatch are retried: servers with an SQL store keep the same point once, and file stores twice.
 //   - LogParam, SetTag, SetExperimentTag, UpdateRun, SetTerminated, UpdateExperiment, DeleteRun, RestoreRun are retried:
 //     doing the same twice has the same effect as doing it once.
-//   - DeleteTag, DeleteExperiment, RestoreExperiment are retried: on a retry, 404 counts as success.
+//   - DeleteTag, DeleteExperimentTag, DeleteExperiment, RestoreExperiment are retried: on a retry, 404 counts as success.
 //   - CreateExperiment is not retried: the retry would find the name taken.
 //   - CreateRun is not retried unless [WithIdempotencyKey] is given: the retry would create a second run.
 //

@@ -125,6 +125,19 @@ func (c *Client) SetExperimentTag(ctx context.Context, experimentID, key, value 
 	return do(ctx, c, setExperimentTag, gen.SetExperimentTagRequest{ExperimentID: experimentID, Key: key, Value: value})
 }
 
+// DeleteExperimentTag deletes a tag of an experiment. It needs MLflow 3.2 or later.
+//
+// Errors: [ErrUnsupported] before MLflow 3.2; [ErrNotFound] for a missing experiment or a missing tag;
+// [ErrInvalidArgument] for a deleted experiment.
+//
+// POST /api/2.0/mlflow/experiments/delete-experiment-tag
+func (c *Client) DeleteExperimentTag(ctx context.Context, experimentID, key string) error {
+	if err := require(deleteExperimentTag.name, "experiment ID", experimentID, "key", key); err != nil {
+		return err
+	}
+	return do(ctx, c, deleteExperimentTag, gen.DeleteExperimentTagRequest{ExperimentID: experimentID, Key: key})
+}
+
 // sameExperiment tells whether two IDs are the same: SQL stores take "00" and " 0" for "0".
 func sameExperiment(a, b string) bool {
 	if a == b {

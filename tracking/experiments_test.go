@@ -213,3 +213,27 @@ func TestSetExperimentTag(t *testing.T) {
 		requireNotFound(t, client.SetExperimentTag(t.Context(), missingExperiment, "key", "value"))
 	})
 }
+
+func TestDeleteExperimentTag(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		client := newScenarioClient(t, s)
+		id, err := client.CreateExperiment(t.Context(), s.Name("experiment"),
+			tracking.WithExperimentTags(map[string]string{"stage": "draft", "a key/with.parts": ""}))
+		require.NoError(t, err)
+		err = client.DeleteExperimentTag(t.Context(), id, "a key/with.parts")
+		if s.Server.Before("3.2") {
+			requireNoEndpoint(t, err)
+			return
+		}
+		require.NoError(t, err)
+
+		got, err := client.GetExperiment(t.Context(), id)
+		require.NoError(t, err)
+		assert.Equal(t, map[string]string{"stage": "draft"}, got.Tags)
+
+		requireNotFound(t, client.DeleteExperimentTag(t.Context(), id, "a key/with.parts"))
+		requireNotFound(t, client.DeleteExperimentTag(t.Context(), missingExperiment, "stage"))
+		require.NoError(t, client.DeleteExperiment(t.Context(), id))
+		requireInvalid(t, client.DeleteExperimentTag(t.Context(), id, "stage"))
+	})
+}

@@ -20,6 +20,7 @@ var Operations = []Operation{
 	exported(restoreExperiment),
 	exported(searchExperiments),
 	exported(setExperimentTag),
+	exported(deleteExperimentTag),
 	exported(createRun),
 	exported(getRun),
 	exported(updateRun),

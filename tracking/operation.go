@@ -55,6 +55,9 @@ var (
 	setExperimentTag = operation[gen.SetExperimentTagRequest, gen.EmptyResponse]{
 		name: "SetExperimentTag", send: (*gen.Client).SetExperimentTag, mayRunTwice: true,
 	}
+	deleteExperimentTag = operation[gen.DeleteExperimentTagRequest, gen.EmptyResponse]{
+		name: "DeleteExperimentTag", send: (*gen.Client).DeleteExperimentTag, mayRunTwice: true, done: isGone,
+	}
 	createRun = operation[gen.CreateRunRequest, gen.CreateRunResponse]{
 		name: "CreateRun", send: (*gen.Client).CreateRun, // the second one would create a second run: see WithIdempotencyKey
 	}

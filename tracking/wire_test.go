@@ -163,6 +163,15 @@ var operations = []operation{
 		reply: `{}`,
 	},
 	{
+		name: "DeleteExperimentTag",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			return c.DeleteExperimentTag(ctx, "7", "key")
+		},
+		route: "POST /api/2.0/mlflow/experiments/delete-experiment-tag",
+		body:  `{"experiment_id":"7","key":"key"}`,
+		reply: `{}`,
+	},
+	{
 		name: "CreateRun",
 		use: func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.CreateRun(ctx, "7", tracking.WithRunName("first"), tracking.WithStartTime(epoch2024),
