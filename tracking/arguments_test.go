@@ -43,6 +43,10 @@ func TestRefusedArguments(t *testing.T) {
 			_, err := c.GetExperimentByName(ctx, "")
 			return err
 		},
+		"GetOrCreateExperiment: the name is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.GetOrCreateExperiment(ctx, "")
+			return err
+		},
 		"UpdateExperiment: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
 			return c.UpdateExperiment(ctx, "", "renamed")
 		},
@@ -177,6 +181,10 @@ func TestRefusedArguments(t *testing.T) {
 	maps.Copy(tests, map[string]func(context.Context, *tracking.Client) error{
 		"CreateExperiment: the tag key is empty": func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.CreateExperiment(ctx, "iris", tracking.WithExperimentTags(map[string]string{"a": "1", "": "2"}))
+			return err
+		},
+		"GetOrCreateExperiment: the tag key is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.GetOrCreateExperiment(ctx, "iris", tracking.WithExperimentTags(map[string]string{"": "1"}))
 			return err
 		},
 		"CreateRun: the tag key is empty": func(ctx context.Context, c *tracking.Client) error {

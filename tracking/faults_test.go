@@ -285,6 +285,7 @@ const (
 	doneOnce          // there is nothing to run a second time
 	creates
 	createsWithKey
+	getsOrCreates
 )
 
 const withKey = "CreateRun with WithIdempotencyKey"
@@ -307,7 +308,8 @@ func groups() []group {
 	}
 	writes.ops = append(writes.ops, "SetTerminated")
 	all := append([]group{reads, writes, once}, creating...)
-	return append(all, group{withKey, createsWithKey, true, []string{withKey}})
+	return append(all, group{withKey, createsWithKey, true, []string{withKey}},
+		group{"GetOrCreateExperiment", getsOrCreates, true, []string{"GetOrCreateExperiment"}})
 }
 
 // operationsDoneOnce returns the operations that are refused the second time, which a retry takes for success.
@@ -330,11 +332,14 @@ type cell struct {
 
 func (c cell) String() string { return fmt.Sprintf("%s %d/%d", c.outcome, c.seen, c.ran) }
 
-// expected is the rule of the package doc's section on retries. With a key, CreateRun looks for the run first.
+// expected is the rule of the package doc's section on retries. With a key, CreateRun looks for the run first, and
+// GetOrCreateExperiment for the experiment.
 func expected(c class, f fault) cell {
-	look := number(c == createsWithKey && !f.unsent)
+	look := number((c == createsWithKey || c == getsOrCreates) && !f.unsent)
 	first := cell{outcome: outcome(f.err), seen: look + number(f.answer != nil), ran: number(f.ran)}
 	switch {
+	case c == getsOrCreates:
+		return expectedOfGetOrCreate(f, first)
 	case f.means == final, c == creates && (f.means == maybeRan || f.means == refused):
 		if f.err == nil {
 			first.outcome = noSentinel
@@ -348,6 +353,23 @@ func expected(c class, f fault) cell {
 		return cell{"ok", first.seen + 1, 1} // 404
 	}
 	return cell{"ok", first.seen + 1, first.ran + 1}
+}
+
+// expectedOfGetOrCreate is the rule for a call whose first two requests, of which the fault hit the second, had the
+// given outcome.
+func expectedOfGetOrCreate(f fault, first cell) cell {
+	switch {
+	case f.means != final:
+		return cell{"ok", first.seen + 2, 1} // the retry, which creates or is refused, and a get
+	case f.ran:
+		return cell{"ok", first.seen + 1, 1} // it looks, and finds the experiment
+	case errors.Is(f.err, tracking.ErrUnexpectedResponse):
+		first.seen++ // it looks, and finds nothing
+	}
+	if f.err == nil {
+		first.outcome = noSentinel
+	}
+	return first
 }
 
 func number(b bool) int {
@@ -437,7 +459,7 @@ func checkFault(t *testing.T, n network, f fault, g group, name string) cell {
 	if got.outcome == "ok" {
 		assert.Positive(t, got.ran, "%s: a lost request is reported as a success", about)
 	}
-	if g.class == creates || g.class == createsWithKey {
+	if g.class == creates || g.class == createsWithKey || g.class == getsOrCreates {
 		assert.LessOrEqual(t, got.ran, 1, "%s: ran twice", about)
 	}
 	assertWait(t, g.class, f, want, waited, about)

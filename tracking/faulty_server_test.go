@@ -219,6 +219,8 @@ func (w *faultyServer) run(route string, body []byte) (status int, reply string)
 		return 404, notThere
 	case strings.HasSuffix(route, "/experiments/create") && !first:
 		return 400, alreadyThere
+	case strings.HasSuffix(route, "/get-by-name") && strings.HasSuffix(w.route, "/experiments/create") && w.ran == 0:
+		return 404, notThere
 	case strings.HasSuffix(route, "/log-metric") && request.Value == "NaN":
 		if w.points[request.Key] {
 			return 400, notUnique

@@ -93,14 +93,15 @@ var (
 	}
 )
 
-// setTerminated is updateRun for the method SetTerminated, which has no endpoint of its own.
-var setTerminated = updateRun.as("SetTerminated")
-
-// as returns the operation under another name, for the errors and logs of a method that uses it.
-func (o operation[Request, Response]) as(name string) operation[Request, Response] {
-	o.name = name
-	return o
-}
+// The operations of methods that have no endpoint of their own. Their name is that of the method, for errors and logs.
+var (
+	getOrCreateExperiment = operation[gen.CreateExperimentRequest, gen.CreateExperimentResponse]{
+		name: "GetOrCreateExperiment", send: (*gen.Client).CreateExperiment, mayRunTwice: true, // a taken name is one to get
+	}
+	setTerminated = operation[gen.UpdateRunRequest, gen.UpdateRunResponse]{
+		name: "SetTerminated", send: (*gen.Client).UpdateRun, mayRunTwice: true,
+	}
+)
 
 // doneBefore tells whether err says that an attempt before the last one, whose response was lost, had succeeded.
 func (o operation[Request, Response]) doneBefore(err error) bool {

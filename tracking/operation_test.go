@@ -155,7 +155,7 @@ func TestCompositesUseTheirOperations(t *testing.T) {
 	t.Parallel()
 	described := endpoints(t)
 	for _, method := range composites {
-		onFaultyServer(t, "", nil, func(t *testing.T, w *faultyServer, client *tracking.Client) {
+		onFaultyServer(t, described[method.writes], nil, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 			var sent []string
 			w.onRequest = func(route string) fault {
 				sent = append(sent, route)

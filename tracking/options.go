@@ -11,7 +11,7 @@ import (
 // holds nothing but its setting, so it can be reused for any number of calls. If an option is given twice, the later
 // one wins, except that maps of tags are merged.
 
-// A CreateExperimentOption is an option of [Client.CreateExperiment].
+// A CreateExperimentOption is an option of [Client.CreateExperiment] and [Client.GetOrCreateExperiment].
 type CreateExperimentOption interface {
 	applyToCreateExperiment(*createExperimentSettings)
 }

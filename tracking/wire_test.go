@@ -338,6 +338,14 @@ type composite struct {
 
 var composites = []composite{
 	{
+		name: "GetOrCreateExperiment",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.GetOrCreateExperiment(ctx, "a b/c+d&e=ü")
+			return err
+		},
+		ops: []string{"GetExperimentByName", "CreateExperiment", "GetExperiment"}, writes: "CreateExperiment",
+	},
+	{
 		name: "SetTerminated",
 		use: func(ctx context.Context, c *tracking.Client) error {
 			return c.SetTerminated(ctx, "r1", tracking.RunStatusFinished, tracking.WithEndTime(time.UnixMilli(0)))
