@@ -83,6 +83,10 @@ func TestRefusedArguments(t *testing.T) {
 			_, err := c.CreateRun(ctx, "7", tracking.WithRunName(""))
 			return err
 		},
+		"CreateRun: the parent run ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateRun(ctx, "7", tracking.WithParentRun(""))
+			return err
+		},
 		"CreateRun: the idempotency key is empty": func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.CreateRun(ctx, "7", tracking.WithIdempotencyKey(""))
 			return err

@@ -76,6 +76,7 @@ type createRunSettings struct {
 	runName        *runName
 	startTime      time.Time
 	tags           map[string]string
+	parentRun      *parentRun
 	idempotencyKey *idempotencyKey
 }
 
@@ -83,7 +84,7 @@ type createRunOption func(*createRunSettings)
 
 func (o createRunOption) applyToCreateRun(s *createRunSettings) { o(s) }
 
-// WithRunTags sets tags of the new run. The tag "mlflow.user" also sets the run's user.
+// WithRunTags sets tags of the new run. The tag [TagUser] also sets the run's user.
 func WithRunTags(tags map[string]string) CreateRunOption {
 	tags = maps.Clone(tags)
 	return createRunOption(func(s *createRunSettings) { s.tags = merged(s.tags, tags) })
@@ -94,6 +95,29 @@ func WithRunTags(tags map[string]string) CreateRunOption {
 func WithStartTime(t time.Time) CreateRunOption {
 	return createRunOption(func(s *createRunSettings) { s.startTime = t })
 }
+
+type parentRun string
+
+func (p parentRun) applyToCreateRun(s *createRunSettings) {
+	s.parentRun = &p
+	s.tags = merged(s.tags, map[string]string{TagParentRunID: string(p)})
+}
+
+// check refuses an empty ID, which would make a child of no run.
+func (p *parentRun) check(op string) error {
+	if p == nil {
+		return nil
+	}
+	return require(op, "parent run ID", string(*p))
+}
+
+// WithParentRun makes the new run a child of another one, and MLflow's web page shows it below that. It sets the tag
+// [TagParentRunID], by which a search finds all children:
+//
+//	tracking.WithRunsFilter("tags." + tracking.TagParentRunID + " = '" + parentID + "'")
+//
+// Servers don't check whether there is such a run, and neither end nor delete children with their parent.
+func WithParentRun(runID string) CreateRunOption { return parentRun(runID) }
 
 type idempotencyKey string
 
@@ -173,7 +197,7 @@ func (n *runName) get(op string) (string, error) {
 }
 
 // WithRunName sets the name of the run. Names need not be unique. The server chooses a random name for a run that is
-// created without one. It also stores the name in the tag "mlflow.runName".
+// created without one. It also stores the name in the tag [TagRunName].
 func WithRunName(name string) RunOption { return runName(name) }
 
 type logMetricOption func(*Metric)

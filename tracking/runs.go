@@ -11,7 +11,7 @@ import (
 )
 
 // CreateRun creates a run in an experiment and returns it, with status [RunStatusRunning]. It sends the value of the
-// tag "mlflow.user" as the run's user, or "unknown" if there is no such tag, because servers don't derive the user.
+// tag [TagUser] as the run's user, or "unknown" if there is no such tag, because servers don't derive the user.
 //
 // MLflow has no way to create a run at most once. A request that may have run is therefore not retried unless
 // [WithIdempotencyKey] is given: the call fails, although the run may exist.
@@ -25,7 +25,7 @@ import (
 //	run, err := client.CreateRun(createCtx, experimentID)
 //
 // Errors: [ErrNotFound] for a missing experiment; [ErrInvalidArgument] for a deleted one, and for a run name that
-// differs from the tag "mlflow.runName".
+// differs from the tag [TagRunName].
 //
 // POST /api/2.0/mlflow/runs/create
 func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...CreateRunOption) (*Run, error) {
@@ -43,6 +43,9 @@ func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...Cre
 	if err := requireTime(createRun.name, "start time", s.startTime); err != nil {
 		return nil, err
 	}
+	if err := s.parentRun.check(createRun.name); err != nil {
+		return nil, err
+	}
 	if err := requireTagKeys(createRun.name, s.tags); err != nil {
 		return nil, err
 	}
@@ -55,7 +58,7 @@ func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...Cre
 	}
 	request := gen.CreateRunRequest{
 		ExperimentID: experimentID,
-		UserID:       cmp.Or(s.tags["mlflow.user"], "unknown"),
+		UserID:       cmp.Or(s.tags[TagUser], "unknown"),
 		RunName:      name,
 		StartTime:    toMillis(orNow(s.startTime, time.Now())),
 		Tags:         runTags(s.tags),

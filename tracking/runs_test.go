@@ -79,6 +79,30 @@ func TestCreateRunWithTwoNames(t *testing.T) {
 	})
 }
 
+func TestParentRun(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		client := newScenarioClient(t, s)
+		parent := newRun(t, s, client)
+		var children []string
+		for _, name := range []string{"first", "second"} {
+			child, err := client.CreateRun(t.Context(), parent.ExperimentID, tracking.WithRunName(name),
+				tracking.WithStartTime(s.Now()), tracking.WithParentRun(parent.RunID))
+			require.NoError(t, err)
+			assert.Equal(t, parent.RunID, child.Data.Tags[tracking.TagParentRunID])
+			children = append(children, child.Info.RunID)
+		}
+		found, err := client.SearchRuns(t.Context(), []string{parent.ExperimentID},
+			tracking.WithRunsFilter("tags."+tracking.TagParentRunID+" = '"+parent.RunID+"'"),
+			tracking.WithRunsOrderBy("attributes.start_time ASC"))
+		require.NoError(t, err)
+		var ids []string
+		for _, run := range found.Runs {
+			ids = append(ids, run.Info.RunID)
+		}
+		assert.Equal(t, children, ids)
+	})
+}
+
 func TestGetRunMissing(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		_, err := newScenarioClient(t, s).GetRun(t.Context(), missingRun)

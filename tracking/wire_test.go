@@ -185,6 +185,17 @@ var operations = []operation{
 	{
 		name: "CreateRun",
 		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateRun(ctx, "7", tracking.WithStartTime(time.UnixMilli(0)), tracking.WithParentRun("lost"),
+				tracking.WithRunTags(map[string]string{"a": "1"}), tracking.WithParentRun("r0"))
+			return err
+		},
+		route: "POST /api/2.0/mlflow/runs/create",
+		body:  `{"experiment_id":"7","start_time":0,"tags":[{"key":"a","value":"1"},{"key":"mlflow.parentRunId","value":"r0"}],"user_id":"unknown"}`,
+		reply: `{"run": {"info": {"run_id": "r1", "experiment_id": "7"}, "data": {"tags": [{"key": "a", "value": "1"}, {"key": "mlflow.parentRunId", "value": "r0"}]}}}`,
+	},
+	{
+		name: "CreateRun",
+		use: func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.CreateRun(ctx, "7", tracking.WithStartTime(time.UnixMilli(-1)))
 			return err
 		},
