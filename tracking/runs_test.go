@@ -182,6 +182,7 @@ func TestSetTerminated(t *testing.T) {
 
 func TestSetTerminatedWithoutOptions(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		s.LiveOnly("SetTerminated compares the end time in the response with that of the clock")
 		client := newScenarioClient(t, s)
 		runID := newRun(t, s, client).RunID
 		require.NoError(t, client.SetTerminated(t.Context(), runID, tracking.RunStatusFinished))
