@@ -51,7 +51,7 @@ func newExperiment(op, name string, opts []CreateExperimentOption) (gen.CreateEx
 // stores do not keep names apart: there, calls that overlap can create several experiments of one name.
 //
 // Errors: [ErrAlreadyExists] if the experiment of that name is deleted. It can be restored with
-// [Client.RestoreExperiment]; file stores before MLflow 2.22 forget its name, and create another experiment.
+// [Client.RestoreExperiment]. The file store of MLflow 2.9 forgets its name, and creates another experiment.
 //
 // GET /api/2.0/mlflow/experiments/get-by-name
 // POST /api/2.0/mlflow/experiments/create
