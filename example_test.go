@@ -17,7 +17,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,8 +49,7 @@ func Example() {
 			log.Fatal(err)
 		}
 	}
-	done := []tracking.UpdateRunOption{tracking.WithStatus(tracking.RunStatusFinished), tracking.WithEndTime(time.Now())}
-	if _, err := runs.UpdateRun(ctx, id, done...); err != nil {
+	if err := runs.SetTerminated(ctx, id, tracking.RunStatusFinished); err != nil {
 		log.Fatal(err)
 	}
 	fmt.Printf("%s/#/experiments/0/runs/%s\n", client.TrackingURI(), id)

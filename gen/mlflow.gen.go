@@ -112,6 +112,13 @@ type DeleteExperimentRequest struct {
 	ExperimentID ExperimentID `json:"experiment_id"`
 }
 
+// DeleteExperimentTagRequest defines model for DeleteExperimentTagRequest.
+type DeleteExperimentTagRequest struct {
+	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
+	ExperimentID ExperimentID `json:"experiment_id"`
+	Key          string       `json:"key"`
+}
+
 // DeleteRunRequest defines model for DeleteRunRequest.
 type DeleteRunRequest struct {
 	// RunID A run's ID, chosen by the server.
@@ -426,6 +433,18 @@ func (v *Param) ReadJSON(r *wire.Reader) {
 			v.Value = r.Text()
 		}
 	}
+}
+
+// RestoreExperimentRequest defines model for RestoreExperimentRequest.
+type RestoreExperimentRequest struct {
+	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
+	ExperimentID ExperimentID `json:"experiment_id"`
+}
+
+// RestoreRunRequest defines model for RestoreRunRequest.
+type RestoreRunRequest struct {
+	// RunID A run's ID, chosen by the server.
+	RunID RunID `json:"run_id"`
 }
 
 // Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
@@ -816,6 +835,12 @@ type CreateExperimentJSONRequestBody = CreateExperimentRequest
 // DeleteExperimentJSONRequestBody defines body for DeleteExperiment for application/json ContentType.
 type DeleteExperimentJSONRequestBody = DeleteExperimentRequest
 
+// DeleteExperimentTagJSONRequestBody defines body for DeleteExperimentTag for application/json ContentType.
+type DeleteExperimentTagJSONRequestBody = DeleteExperimentTagRequest
+
+// RestoreExperimentJSONRequestBody defines body for RestoreExperiment for application/json ContentType.
+type RestoreExperimentJSONRequestBody = RestoreExperimentRequest
+
 // SearchExperimentsJSONRequestBody defines body for SearchExperiments for application/json ContentType.
 type SearchExperimentsJSONRequestBody = SearchExperimentsRequest
 
@@ -842,6 +867,9 @@ type LogMetricJSONRequestBody = LogMetricRequest
 
 // LogParamJSONRequestBody defines body for LogParam for application/json ContentType.
 type LogParamJSONRequestBody = LogParamRequest
+
+// RestoreRunJSONRequestBody defines body for RestoreRun for application/json ContentType.
+type RestoreRunJSONRequestBody = RestoreRunRequest
 
 // SearchRunsJSONRequestBody defines body for SearchRuns for application/json ContentType.
 type SearchRunsJSONRequestBody = SearchRunsRequest
@@ -968,6 +996,26 @@ type ClientInterface interface {
 	// Corresponds with POST /api/2.0/mlflow/experiments/delete (the `DeleteExperiment` operationId).
 	DeleteExperiment(ctx context.Context, body DeleteExperimentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// DeleteExperimentTagWithBody Delete a tag of an experiment
+	//
+	// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion. Servers before 3.2 have no
+	// such path: 404 with an HTML page.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/2.0/mlflow/experiments/delete-experiment-tag (the `DeleteExperimentTag` operationId).
+	DeleteExperimentTagWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// DeleteExperimentTag Delete a tag of an experiment
+	//
+	// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion. Servers before 3.2 have no
+	// such path: 404 with an HTML page.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/2.0/mlflow/experiments/delete-experiment-tag (the `DeleteExperimentTag` operationId).
+	DeleteExperimentTag(ctx context.Context, body DeleteExperimentTagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// GetExperiment Get an experiment by its ID
 	//
 	// Deleted experiments are found too. An ID that is not a number is 404 up to 3.2, 500 `INTERNAL_ERROR` from 3.3 to
@@ -982,6 +1030,26 @@ type ClientInterface interface {
 	//
 	// Corresponds with GET /api/2.0/mlflow/experiments/get-by-name (the `GetExperimentByName` operationId).
 	GetExperimentByName(ctx context.Context, params *GetExperimentByNameParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RestoreExperimentWithBody Restore a deleted experiment
+	//
+	// The experiment is active again, and so are all its runs, even those that had been deleted before the experiment
+	// was. Restoring an experiment that is not deleted is 404 `RESOURCE_DOES_NOT_EXIST`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/2.0/mlflow/experiments/restore (the `RestoreExperiment` operationId).
+	RestoreExperimentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RestoreExperiment Restore a deleted experiment
+	//
+	// The experiment is active again, and so are all its runs, even those that had been deleted before the experiment
+	// was. Restoring an experiment that is not deleted is 404 `RESOURCE_DOES_NOT_EXIST`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/2.0/mlflow/experiments/restore (the `RestoreExperiment` operationId).
+	RestoreExperiment(ctx context.Context, body RestoreExperimentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// SearchExperimentsWithBody Search experiments
 	//
@@ -1173,6 +1241,24 @@ type ClientInterface interface {
 	// Corresponds with POST /api/2.0/mlflow/runs/log-parameter (the `LogParam` operationId).
 	LogParam(ctx context.Context, body LogParamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// RestoreRunWithBody Restore a deleted run
+	//
+	// The run is active again. Restoring a run that is not deleted is a success.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/2.0/mlflow/runs/restore (the `RestoreRun` operationId).
+	RestoreRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// RestoreRun Restore a deleted run
+	//
+	// The run is active again. Restoring a run that is not deleted is a success.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/2.0/mlflow/runs/restore (the `RestoreRun` operationId).
+	RestoreRun(ctx context.Context, body RestoreRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// SearchRunsWithBody Search runs
 	//
 	// Latest start first unless `order_by` says otherwise. Under basic auth, experiments that the user may not read are
@@ -1316,6 +1402,46 @@ func (c *Client) DeleteExperiment(ctx context.Context, body DeleteExperimentJSON
 	return c.Client.Do(req)
 }
 
+// DeleteExperimentTagWithBody Delete a tag of an experiment
+//
+// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion. Servers before 3.2 have no
+// such path: 404 with an HTML page.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/2.0/mlflow/experiments/delete-experiment-tag (the `DeleteExperimentTag` operationId).
+func (c *Client) DeleteExperimentTagWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteExperimentTagRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// DeleteExperimentTag Delete a tag of an experiment
+//
+// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion. Servers before 3.2 have no
+// such path: 404 with an HTML page.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/2.0/mlflow/experiments/delete-experiment-tag (the `DeleteExperimentTag` operationId).
+func (c *Client) DeleteExperimentTag(ctx context.Context, body DeleteExperimentTagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewDeleteExperimentTagRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // GetExperiment Get an experiment by its ID
 //
 // Deleted experiments are found too. An ID that is not a number is 404 up to 3.2, 500 `INTERNAL_ERROR` from 3.3 to
@@ -1341,6 +1467,46 @@ func (c *Client) GetExperiment(ctx context.Context, params *GetExperimentParams,
 // Corresponds with GET /api/2.0/mlflow/experiments/get-by-name (the `GetExperimentByName` operationId).
 func (c *Client) GetExperimentByName(ctx context.Context, params *GetExperimentByNameParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewGetExperimentByNameRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RestoreExperimentWithBody Restore a deleted experiment
+//
+// The experiment is active again, and so are all its runs, even those that had been deleted before the experiment
+// was. Restoring an experiment that is not deleted is 404 `RESOURCE_DOES_NOT_EXIST`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/2.0/mlflow/experiments/restore (the `RestoreExperiment` operationId).
+func (c *Client) RestoreExperimentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRestoreExperimentRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RestoreExperiment Restore a deleted experiment
+//
+// The experiment is active again, and so are all its runs, even those that had been deleted before the experiment
+// was. Restoring an experiment that is not deleted is 404 `RESOURCE_DOES_NOT_EXIST`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/2.0/mlflow/experiments/restore (the `RestoreExperiment` operationId).
+func (c *Client) RestoreExperiment(ctx context.Context, body RestoreExperimentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRestoreExperimentRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -1731,6 +1897,44 @@ func (c *Client) LogParam(ctx context.Context, body LogParamJSONRequestBody, req
 	return c.Client.Do(req)
 }
 
+// RestoreRunWithBody Restore a deleted run
+//
+// The run is active again. Restoring a run that is not deleted is a success.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/2.0/mlflow/runs/restore (the `RestoreRun` operationId).
+func (c *Client) RestoreRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRestoreRunRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// RestoreRun Restore a deleted run
+//
+// The run is active again. Restoring a run that is not deleted is a success.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/2.0/mlflow/runs/restore (the `RestoreRun` operationId).
+func (c *Client) RestoreRun(ctx context.Context, body RestoreRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewRestoreRunRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // SearchRunsWithBody Search runs
 //
 // Latest start first unless `order_by` says otherwise. Under basic auth, experiments that the user may not read are
@@ -1931,6 +2135,46 @@ func NewDeleteExperimentRequestWithBody(server string, contentType string, body 
 	return req, nil
 }
 
+// NewDeleteExperimentTagRequest calls the generic DeleteExperimentTag builder with application/json body
+func NewDeleteExperimentTagRequest(server string, body DeleteExperimentTagJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewDeleteExperimentTagRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewDeleteExperimentTagRequestWithBody constructs an http.Request for the DeleteExperimentTag method, with any body, and a specified content type
+func NewDeleteExperimentTagRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/2.0/mlflow/experiments/delete-experiment-tag")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
 // NewGetExperimentRequest constructs an http.Request for the GetExperiment method
 func NewGetExperimentRequest(server string, params *GetExperimentParams) (*http.Request, error) {
 	var err error
@@ -2027,6 +2271,46 @@ func NewGetExperimentByNameRequest(server string, params *GetExperimentByNamePar
 	if err != nil {
 		return nil, err
 	}
+
+	return req, nil
+}
+
+// NewRestoreExperimentRequest calls the generic RestoreExperiment builder with application/json body
+func NewRestoreExperimentRequest(server string, body RestoreExperimentJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRestoreExperimentRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRestoreExperimentRequestWithBody constructs an http.Request for the RestoreExperiment method, with any body, and a specified content type
+func NewRestoreExperimentRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/2.0/mlflow/experiments/restore")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
 
 	return req, nil
 }
@@ -2422,6 +2706,46 @@ func NewLogParamRequestWithBody(server string, contentType string, body io.Reade
 	}
 
 	operationPath := fmt.Sprintf("/api/2.0/mlflow/runs/log-parameter")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewRestoreRunRequest calls the generic RestoreRun builder with application/json body
+func NewRestoreRunRequest(server string, body RestoreRunJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewRestoreRunRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewRestoreRunRequestWithBody constructs an http.Request for the RestoreRun method, with any body, and a specified content type
+func NewRestoreRunRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/2.0/mlflow/runs/restore")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}

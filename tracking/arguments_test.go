@@ -43,6 +43,10 @@ func TestRefusedArguments(t *testing.T) {
 			_, err := c.GetExperimentByName(ctx, "")
 			return err
 		},
+		"GetOrCreateExperiment: the name is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.GetOrCreateExperiment(ctx, "")
+			return err
+		},
 		"UpdateExperiment: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
 			return c.UpdateExperiment(ctx, "", "renamed")
 		},
@@ -51,6 +55,9 @@ func TestRefusedArguments(t *testing.T) {
 		},
 		"DeleteExperiment: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
 			return c.DeleteExperiment(ctx, "")
+		},
+		"RestoreExperiment: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.RestoreExperiment(ctx, "")
 		},
 		`SearchExperiments: unknown view type "active_only"`: func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.SearchExperiments(ctx, tracking.WithExperimentsViewType("active_only"))
@@ -62,12 +69,22 @@ func TestRefusedArguments(t *testing.T) {
 		"SetExperimentTag: the key is empty": func(ctx context.Context, c *tracking.Client) error {
 			return c.SetExperimentTag(ctx, "7", "", "value")
 		},
+		"DeleteExperimentTag: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.DeleteExperimentTag(ctx, "", "key")
+		},
+		"DeleteExperimentTag: the key is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.DeleteExperimentTag(ctx, "7", "")
+		},
 		"CreateRun: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.CreateRun(ctx, "")
 			return err
 		},
 		"CreateRun: the run name is empty": func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.CreateRun(ctx, "7", tracking.WithRunName(""))
+			return err
+		},
+		"CreateRun: the parent run ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateRun(ctx, "7", tracking.WithParentRun(""))
 			return err
 		},
 		"CreateRun: the idempotency key is empty": func(ctx context.Context, c *tracking.Client) error {
@@ -98,8 +115,23 @@ func TestRefusedArguments(t *testing.T) {
 			_, err := c.UpdateRun(ctx, "r1", tracking.WithStatus(""))
 			return err
 		},
+		"SetTerminated: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.SetTerminated(ctx, "", tracking.RunStatusFinished)
+		},
+		`SetTerminated: the run status "RUNNING" is not final: it must be FINISHED, FAILED or KILLED`: func(ctx context.Context, c *tracking.Client) error {
+			return c.SetTerminated(ctx, "r1", tracking.RunStatusRunning)
+		},
+		`SetTerminated: the run status "SCHEDULED" is not final: it must be FINISHED, FAILED or KILLED`: func(ctx context.Context, c *tracking.Client) error {
+			return c.SetTerminated(ctx, "r1", tracking.RunStatusScheduled)
+		},
+		`SetTerminated: the run status "finished" is not final: it must be FINISHED, FAILED or KILLED`: func(ctx context.Context, c *tracking.Client) error {
+			return c.SetTerminated(ctx, "r1", "finished")
+		},
 		"DeleteRun: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
 			return c.DeleteRun(ctx, "")
+		},
+		"RestoreRun: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {
+			return c.RestoreRun(ctx, "")
 		},
 		"SearchRuns: the experiment ID is empty": func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.SearchRuns(ctx, []string{"7", ""})
@@ -155,6 +187,10 @@ func TestRefusedArguments(t *testing.T) {
 			_, err := c.CreateExperiment(ctx, "iris", tracking.WithExperimentTags(map[string]string{"a": "1", "": "2"}))
 			return err
 		},
+		"GetOrCreateExperiment: the tag key is empty": func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.GetOrCreateExperiment(ctx, "iris", tracking.WithExperimentTags(map[string]string{"": "1"}))
+			return err
+		},
 		"CreateRun: the tag key is empty": func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.CreateRun(ctx, "7", tracking.WithRunTags(map[string]string{"": ""}))
 			return err
@@ -166,6 +202,9 @@ func TestRefusedArguments(t *testing.T) {
 		"UpdateRun: the end time " + tooFar: func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.UpdateRun(ctx, "r1", tracking.WithEndTime(time.UnixMilli(math.MaxInt64).Add(time.Millisecond)))
 			return err
+		},
+		"SetTerminated: the end time " + tooFar: func(ctx context.Context, c *tracking.Client) error {
+			return c.SetTerminated(ctx, "r1", tracking.RunStatusFailed, tracking.WithEndTime(time.Unix(math.MaxInt64, 0)))
 		},
 		"LogMetric: the timestamp " + tooFar: func(ctx context.Context, c *tracking.Client) error {
 			return c.LogMetric(ctx, "r1", "loss", 1, tracking.WithTimestamp(time.UnixMilli(math.MinInt64).Add(-time.Millisecond)))

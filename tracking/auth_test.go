@@ -121,17 +121,20 @@ func TestBasicAuthReaderMayNotWrite(t *testing.T) {
 		_, createErr := client.CreateRun(ctx, run.ExperimentID)
 		_, updateErr := client.UpdateRun(ctx, run.RunID, tracking.WithStatus(tracking.RunStatusFinished))
 		for name, err := range map[string]error{
-			"CreateRun":        createErr,
-			"UpdateRun":        updateErr,
-			"DeleteRun":        client.DeleteRun(ctx, run.RunID),
-			"LogMetric":        client.LogMetric(ctx, run.RunID, "loss", 0.5),
-			"LogParam":         client.LogParam(ctx, run.RunID, "rate", "0.1"),
-			"SetTag":           client.SetTag(ctx, run.RunID, "team", "vision"),
-			"DeleteTag":        client.DeleteTag(ctx, run.RunID, "team"),
-			"LogBatch":         client.LogBatch(ctx, run.RunID, nil, []tracking.Param{{Key: "rate", Value: "0.1"}}, nil),
-			"SetExperimentTag": client.SetExperimentTag(ctx, run.ExperimentID, "team", "vision"),
-			"UpdateExperiment": client.UpdateExperiment(ctx, run.ExperimentID, s.Name("other")),
-			"DeleteExperiment": client.DeleteExperiment(ctx, run.ExperimentID),
+			"CreateRun":         createErr,
+			"UpdateRun":         updateErr,
+			"SetTerminated":     client.SetTerminated(ctx, run.RunID, tracking.RunStatusFinished),
+			"DeleteRun":         client.DeleteRun(ctx, run.RunID),
+			"RestoreRun":        client.RestoreRun(ctx, run.RunID),
+			"LogMetric":         client.LogMetric(ctx, run.RunID, "loss", 0.5),
+			"LogParam":          client.LogParam(ctx, run.RunID, "rate", "0.1"),
+			"SetTag":            client.SetTag(ctx, run.RunID, "team", "vision"),
+			"DeleteTag":         client.DeleteTag(ctx, run.RunID, "team"),
+			"LogBatch":          client.LogBatch(ctx, run.RunID, nil, []tracking.Param{{Key: "rate", Value: "0.1"}}, nil),
+			"SetExperimentTag":  client.SetExperimentTag(ctx, run.ExperimentID, "team", "vision"),
+			"UpdateExperiment":  client.UpdateExperiment(ctx, run.ExperimentID, s.Name("other")),
+			"DeleteExperiment":  client.DeleteExperiment(ctx, run.ExperimentID),
+			"RestoreExperiment": client.RestoreExperiment(ctx, run.ExperimentID),
 		} {
 			var batch *tracking.BatchError
 			if errors.As(err, &batch) {
@@ -139,6 +142,13 @@ func TestBasicAuthReaderMayNotWrite(t *testing.T) {
 			}
 			requireRefused(t, err, 403, "", tracking.ErrPermissionDenied)
 			assert.ErrorContains(t, err, "mlflow: "+name+": 403 Forbidden: Permission denied")
+		}
+
+		untag := client.DeleteExperimentTag(ctx, run.ExperimentID, "team")
+		if s.Server.Before("3.2") {
+			requireNoEndpoint(t, untag)
+		} else {
+			requireRefused(t, untag, 403, "", tracking.ErrPermissionDenied)
 		}
 
 		after, err := writer.GetRun(ctx, run.RunID)
@@ -172,5 +182,12 @@ func TestBasicAuthCreatorMayWrite(t *testing.T) {
 		run := newRun(t, s, client)
 		require.NoError(t, client.LogMetric(t.Context(), run.RunID, "loss", 0.5))
 		require.NoError(t, client.DeleteExperiment(t.Context(), run.ExperimentID))
+		require.NoError(t, client.RestoreExperiment(t.Context(), run.ExperimentID))
+
+		created, err := client.GetOrCreateExperiment(t.Context(), s.Name("mine"))
+		require.NoError(t, err)
+		got, err := client.GetOrCreateExperiment(t.Context(), s.Name("mine"))
+		require.NoError(t, err)
+		assert.Equal(t, created, got)
 	})
 }

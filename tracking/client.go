@@ -105,8 +105,11 @@ func sendCall[Request, Response, Result any, Reads readable[Response]](
 	return result, nil
 }
 
-// do is send for an operation that promises nothing but success.
+// do is send for an operation that promises nothing but success. A retry that finds its work done is one.
 func do[Request any](ctx context.Context, c *Client, op operation[Request, gen.EmptyResponse], request Request) error {
 	_, err := send(ctx, c, op, request, func(gen.EmptyResponse) (struct{}, error) { return struct{}{}, nil })
+	if op.doneBefore(err) {
+		return nil
+	}
 	return err
 }

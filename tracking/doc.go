@@ -36,10 +36,11 @@
 //
 //   - GetExperiment, GetExperimentByName, GetRun, SearchExperiments, SearchRuns are retried: they change nothing.
 //   - LogMetric, LogBatch are retried: servers with an SQL store keep the same point once, and file stores twice.
-//   - LogParam, SetTag, SetExperimentTag, UpdateRun, UpdateExperiment, DeleteRun are retried: doing the same twice has
-//     the same effect as doing it once.
-//   - DeleteTag, DeleteExperiment are retried: on a retry, 404 counts as success.
+//   - LogParam, SetTag, SetExperimentTag, UpdateRun, SetTerminated, UpdateExperiment, DeleteRun, RestoreRun are retried:
+//     doing the same twice has the same effect as doing it once.
+//   - DeleteTag, DeleteExperimentTag, DeleteExperiment, RestoreExperiment are retried: on a retry, 404 counts as success.
 //   - CreateExperiment is not retried: the retry would find the name taken.
+//   - GetOrCreateExperiment is retried: if a retry finds the name taken, that is the experiment to return.
 //   - CreateRun is not retried unless [WithIdempotencyKey] is given: the retry would create a second run.
 //
 // All methods except CreateExperiment and CreateRun without a key are also retried, at most twice, after

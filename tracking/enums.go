@@ -21,6 +21,15 @@ func (s RunStatus) known() bool {
 	return false
 }
 
+// isFinal tells whether the run is over.
+func (s RunStatus) isFinal() bool {
+	switch s {
+	case RunStatusFinished, RunStatusFailed, RunStatusKilled:
+		return true
+	}
+	return false
+}
+
 // A ViewType says whether a search finds active experiments or runs, deleted ones, or both.
 type ViewType string
 

@@ -203,6 +203,17 @@ func newError(op string, outcome transport.Outcome) *Error {
 	}
 }
 
+// renamed returns the error of a request that another method makes on its way, as that method's.
+func renamed(err error, op string) error {
+	var failure *Error
+	if !errors.As(err, &failure) {
+		return err
+	}
+	ours := *failure
+	ours.Op = op
+	return &ours
+}
+
 // oneLine returns text on one line, within limits, and without what a terminal would obey.
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {

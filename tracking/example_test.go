@@ -35,19 +35,22 @@ func ExampleClient_CreateRun() {
 	}
 	fmt.Println(run.Info.RunName, run.Info.Status)
 
-	ended, err := client.UpdateRun(ctx, run.Info.RunID,
-		tracking.WithStatus(tracking.RunStatusFinished), tracking.WithEndTime(time.Now()))
+	if err := client.SetTerminated(ctx, run.Info.RunID, tracking.RunStatusFinished); err != nil {
+		log.Fatal(err)
+	}
+	run, err = client.GetRun(ctx, run.Info.RunID)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(ended.RunName, ended.Status)
+	fmt.Println(run.Info.RunName, run.Info.Status)
 	// Output:
 	// first try RUNNING
 	// first try FINISHED
 }
 
-// A nested run is a run whose tag mlflow.parentRunId holds the ID of its parent. MLflow shows it below the parent.
-func ExampleClient_CreateRun_nested() {
+// A search for the best rate is a run, and each trial a child of it. MLflow shows the children below the parent. Each run
+// is ended by itself: ending the parent does not end its children.
+func ExampleWithParentRun() {
 	client := exampleClient()
 	ctx := context.Background()
 
@@ -56,26 +59,31 @@ func ExampleClient_CreateRun_nested() {
 		log.Fatal(err)
 	}
 	for _, rate := range []string{"0.01", "0.1"} {
-		_, err := client.CreateRun(ctx, "1",
-			tracking.WithRunName("rate "+rate),
-			tracking.WithRunTags(map[string]string{"mlflow.parentRunId": parent.Info.RunID}))
+		child, err := client.CreateRun(ctx, "1",
+			tracking.WithRunName("rate "+rate), tracking.WithParentRun(parent.Info.RunID))
 		if err != nil {
 			log.Fatal(err)
 		}
+		if err := client.SetTerminated(ctx, child.Info.RunID, tracking.RunStatusFinished); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := client.SetTerminated(ctx, parent.Info.RunID, tracking.RunStatusFinished); err != nil {
+		log.Fatal(err)
 	}
 
 	children, err := client.SearchRuns(ctx, []string{"1"},
-		tracking.WithRunsFilter(fmt.Sprintf("tags.mlflow.parentRunId = '%s'", parent.Info.RunID)),
+		tracking.WithRunsFilter(fmt.Sprintf("tags.%s = '%s'", tracking.TagParentRunID, parent.Info.RunID)),
 		tracking.WithRunsOrderBy("attributes.start_time ASC"))
 	if err != nil {
 		log.Fatal(err)
 	}
 	for _, run := range children.Runs {
-		fmt.Println(run.Info.RunName)
+		fmt.Println(run.Info.RunName, run.Info.Status)
 	}
 	// Output:
-	// rate 0.01
-	// rate 0.1
+	// rate 0.01 FINISHED
+	// rate 0.1 FINISHED
 }
 
 func ExampleClient_LogMetric() {
@@ -96,8 +104,8 @@ func ExampleClient_LogMetric() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, metric := range run.Data.Metrics { // the latest value of each metric
-		fmt.Println(metric.Key, metric.Value, "at step", metric.Step)
+	if loss, ok := run.Data.Metric("loss"); ok { // the latest value
+		fmt.Println(loss.Key, loss.Value, "at step", loss.Step)
 	}
 	// Output: loss NaN at step 2
 }

@@ -2,11 +2,13 @@ package tracking
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
 // CreateExperiment creates an experiment and returns its ID. Names are unique, and deleted experiments keep theirs. A
@@ -17,21 +19,99 @@ import (
 //
 // POST /api/2.0/mlflow/experiments/create
 func (c *Client) CreateExperiment(ctx context.Context, name string, opts ...CreateExperimentOption) (string, error) {
+	request, err := newExperiment(createExperiment.name, name, opts)
+	if err != nil {
+		return "", err
+	}
+	return send(ctx, c, createExperiment, request, toExperimentID)
+}
+
+// newExperiment returns the request that creates an experiment, for one of the methods that do.
+func newExperiment(op, name string, opts []CreateExperimentOption) (gen.CreateExperimentRequest, error) {
 	var s createExperimentSettings
 	for _, option := range opts {
 		option.applyToCreateExperiment(&s)
 	}
-	if err := require(createExperiment.name, "name", name); err != nil {
-		return "", err
-	}
-	if err := requireTagKeys(createExperiment.name, s.tags); err != nil {
-		return "", err
-	}
-	return send(ctx, c, createExperiment, gen.CreateExperimentRequest{
+	request := gen.CreateExperimentRequest{
 		Name:             name,
 		ArtifactLocation: s.artifactLocation,
 		Tags:             experimentTags(s.tags),
-	}, toExperimentID)
+	}
+	if err := require(op, "name", name); err != nil {
+		return request, err
+	}
+	return request, requireTagKeys(op, s.tags)
+}
+
+// GetOrCreateExperiment returns the experiment with the given name, and creates it if there is none. The options apply
+// only when it creates: an experiment that exists is returned as it is, and nothing is written.
+//
+// Any number of programs can call it at once, and get the same experiment. If the server refuses to create the
+// experiment, or its response is lost, the call looks for the experiment again, and fails only if there is none. File
+// stores do not keep names apart: there, calls that overlap can create several experiments of one name.
+//
+// Errors: [ErrAlreadyExists] if the experiment of that name is deleted. It can be restored with
+// [Client.RestoreExperiment]. The file store of MLflow 2.9 forgets its name, and creates another experiment.
+//
+// GET /api/2.0/mlflow/experiments/get-by-name
+// POST /api/2.0/mlflow/experiments/create
+// GET /api/2.0/mlflow/experiments/get
+func (c *Client) GetOrCreateExperiment(
+	ctx context.Context, name string, opts ...CreateExperimentOption,
+) (*Experiment, error) {
+	op := getOrCreateExperiment.name
+	request, err := newExperiment(op, name, opts)
+	if err != nil {
+		return nil, err
+	}
+	existing, err := c.activeExperiment(ctx, op, name)
+	if !errors.Is(err, ErrNotFound) {
+		return existing, err
+	}
+	id, refusal := send(ctx, c, getOrCreateExperiment, request, toExperimentID)
+	if refusal == nil {
+		created, err := c.GetExperiment(ctx, id)
+		return created, renamed(err, op)
+	}
+	if !mayExist(refusal) {
+		return nil, refusal
+	}
+	existing, err = c.activeExperiment(ctx, op, name)
+	if errors.Is(err, ErrNotFound) { // it was refused for another reason, or the request never arrived
+		return nil, refusal
+	}
+	return existing, err
+}
+
+// activeExperiment returns the experiment with the given name, and an error if it is deleted.
+func (c *Client) activeExperiment(ctx context.Context, op, name string) (*Experiment, error) {
+	experiment, err := c.GetExperimentByName(ctx, name)
+	if err != nil {
+		return nil, renamed(err, op)
+	}
+	if experiment.LifecycleStage == LifecycleStageDeleted {
+		return nil, &Error{
+			Op:      op,
+			Message: fmt.Sprintf("experiment %s is deleted and keeps the name %q: restore it or use another name", experiment.ID, name),
+			kind:    transport.AlreadyExists,
+		}
+	}
+	return experiment, nil
+}
+
+// mayExist tells, of an error of a request that creates an experiment, whether the experiment can be there: the server
+// says so, it passes on a refusal of its database, or its response was lost.
+func mayExist(err error) bool {
+	var failure *Error
+	if !errors.As(err, &failure) {
+		return false
+	}
+	switch failure.kind {
+	case transport.AlreadyExists, transport.DatabaseRefused, transport.Unavailable, transport.Crashed,
+		transport.Truncated, transport.Unexpected, transport.Timeout, transport.ConnectionLost:
+		return true
+	}
+	return false
 }
 
 // GetExperiment returns the experiment with the given ID, even if it is deleted.
@@ -87,7 +167,7 @@ func (c *Client) UpdateExperiment(ctx context.Context, experimentID, newName str
 }
 
 // DeleteExperiment marks an experiment and the runs in it as deleted. They can still be read and found, and the name
-// stays taken.
+// stays taken. [Client.RestoreExperiment] undoes it.
 //
 // Errors: [ErrNotFound], even if the experiment exists but is deleted already.
 //
@@ -96,11 +176,20 @@ func (c *Client) DeleteExperiment(ctx context.Context, experimentID string) erro
 	if err := require(deleteExperiment.name, "experiment ID", experimentID); err != nil {
 		return err
 	}
-	err := do(ctx, c, deleteExperiment, gen.DeleteExperimentRequest{ExperimentID: experimentID})
-	if deleteExperiment.doneBefore(err) {
-		return nil
+	return do(ctx, c, deleteExperiment, gen.DeleteExperimentRequest{ExperimentID: experimentID})
+}
+
+// RestoreExperiment makes a deleted experiment active again, and all the runs in it: even those that had been deleted
+// one by one before the experiment was.
+//
+// Errors: [ErrNotFound], even if the experiment exists but is not deleted.
+//
+// POST /api/2.0/mlflow/experiments/restore
+func (c *Client) RestoreExperiment(ctx context.Context, experimentID string) error {
+	if err := require(restoreExperiment.name, "experiment ID", experimentID); err != nil {
+		return err
 	}
-	return err
+	return do(ctx, c, restoreExperiment, gen.RestoreExperimentRequest{ExperimentID: experimentID})
 }
 
 // SetExperimentTag sets a tag of an experiment and replaces any earlier value. Servers refuse values of more than
@@ -114,6 +203,19 @@ func (c *Client) SetExperimentTag(ctx context.Context, experimentID, key, value 
 		return err
 	}
 	return do(ctx, c, setExperimentTag, gen.SetExperimentTagRequest{ExperimentID: experimentID, Key: key, Value: value})
+}
+
+// DeleteExperimentTag deletes a tag of an experiment. It needs MLflow 3.2 or later.
+//
+// Errors: [ErrUnsupported] before MLflow 3.2; [ErrNotFound] for a missing experiment or a missing tag;
+// [ErrInvalidArgument] for a deleted experiment.
+//
+// POST /api/2.0/mlflow/experiments/delete-experiment-tag
+func (c *Client) DeleteExperimentTag(ctx context.Context, experimentID, key string) error {
+	if err := require(deleteExperimentTag.name, "experiment ID", experimentID, "key", key); err != nil {
+		return err
+	}
+	return do(ctx, c, deleteExperimentTag, gen.DeleteExperimentTagRequest{ExperimentID: experimentID, Key: key})
 }
 
 // sameExperiment tells whether two IDs are the same: SQL stores take "00" and " 0" for "0".

@@ -1,6 +1,7 @@
 package tracking_test
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -177,6 +178,27 @@ func TestDeleteExperimentMissing(t *testing.T) {
 	})
 }
 
+func TestRestoreExperiment(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		client := newScenarioClient(t, s)
+		id := newExperiment(t, s, client)
+		deletedBefore := newRunIn(t, s, client, id)
+		require.NoError(t, client.DeleteRun(t.Context(), deletedBefore.RunID))
+		require.NoError(t, client.DeleteExperiment(t.Context(), id))
+		require.NoError(t, client.RestoreExperiment(t.Context(), id))
+
+		got, err := client.GetExperiment(t.Context(), id)
+		require.NoError(t, err)
+		assert.Equal(t, tracking.LifecycleStageActive, got.LifecycleStage)
+		run, err := client.GetRun(t.Context(), deletedBefore.RunID)
+		require.NoError(t, err)
+		assert.Equal(t, tracking.LifecycleStageActive, run.Info.LifecycleStage, "of a run that was deleted before the experiment")
+
+		requireNotFound(t, client.RestoreExperiment(t.Context(), id))
+		requireNotFound(t, client.RestoreExperiment(t.Context(), missingExperiment))
+	})
+}
+
 func TestSetExperimentTag(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := newScenarioClient(t, s)
@@ -190,5 +212,101 @@ func TestSetExperimentTag(t *testing.T) {
 		assert.Equal(t, map[string]string{"stage": "final", "a key/with.parts": ""}, got.Tags)
 
 		requireNotFound(t, client.SetExperimentTag(t.Context(), missingExperiment, "key", "value"))
+	})
+}
+
+func TestDeleteExperimentTag(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		client := newScenarioClient(t, s)
+		id, err := client.CreateExperiment(t.Context(), s.Name("experiment"),
+			tracking.WithExperimentTags(map[string]string{"stage": "draft", "a key/with.parts": ""}))
+		require.NoError(t, err)
+		err = client.DeleteExperimentTag(t.Context(), id, "a key/with.parts")
+		if s.Server.Before("3.2") {
+			requireNoEndpoint(t, err)
+			return
+		}
+		require.NoError(t, err)
+
+		got, err := client.GetExperiment(t.Context(), id)
+		require.NoError(t, err)
+		assert.Equal(t, map[string]string{"stage": "draft"}, got.Tags)
+
+		requireNotFound(t, client.DeleteExperimentTag(t.Context(), id, "a key/with.parts"))
+		requireNotFound(t, client.DeleteExperimentTag(t.Context(), missingExperiment, "stage"))
+		require.NoError(t, client.DeleteExperiment(t.Context(), id))
+		requireInvalid(t, client.DeleteExperimentTag(t.Context(), id, "stage"))
+	})
+}
+
+func TestGetOrCreateExperiment(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		client, name := newScenarioClient(t, s), s.Name("iris")
+		created, err := client.GetOrCreateExperiment(t.Context(), name,
+			tracking.WithArtifactLocation("mlflow-artifacts:/iris"),
+			tracking.WithExperimentTags(map[string]string{"team": "botany"}))
+		require.NoError(t, err)
+		assert.Equal(t, name, created.Name)
+		assert.Equal(t, "mlflow-artifacts:/iris", created.ArtifactLocation)
+		assert.Equal(t, map[string]string{"team": "botany"}, created.Tags)
+
+		got, err := client.GetOrCreateExperiment(t.Context(), name,
+			tracking.WithExperimentTags(map[string]string{"team": "zoology"}))
+		require.NoError(t, err)
+		assert.Equal(t, created, got, "nothing is written")
+	})
+}
+
+func TestGetOrCreateExperimentThatIsDeleted(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		client := newScenarioClient(t, s)
+		id := newExperiment(t, s, client)
+		require.NoError(t, client.DeleteExperiment(t.Context(), id))
+
+		got, err := client.GetOrCreateExperiment(t.Context(), s.Name("experiment"))
+		if freesNames(s) {
+			require.NoError(t, err)
+			assert.NotEqual(t, id, got.ID)
+			return
+		}
+		require.ErrorIs(t, err, tracking.ErrAlreadyExists)
+		require.ErrorContains(t, err, "GetOrCreateExperiment")
+		require.ErrorContains(t, err, "deleted")
+		require.ErrorContains(t, err, id)
+
+		require.NoError(t, client.RestoreExperiment(t.Context(), id))
+		got, err = client.GetOrCreateExperiment(t.Context(), s.Name("experiment"))
+		require.NoError(t, err)
+		assert.Equal(t, id, got.ID)
+	})
+}
+
+func TestGetOrCreateExperimentAtOnce(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		s.LiveOnly("its requests overlap")
+		client := newScenarioClient(t, s)
+		if s.Server.Store == "file" {
+			t.Skip("file stores create several experiments of a name at once")
+		}
+		const calls = 8
+		var ids [calls]string
+		var group sync.WaitGroup
+		for i := range calls {
+			group.Go(func() {
+				got, err := client.GetOrCreateExperiment(t.Context(), s.Name("experiment"), // with a location some releases refuse it otherwise
+					tracking.WithArtifactLocation("mlflow-artifacts:/at-once"))
+				if assert.NoError(t, err) {
+					ids[i] = got.ID
+				}
+			})
+		}
+		group.Wait()
+		for _, id := range ids {
+			assert.Equal(t, ids[0], id)
+		}
+		found, err := client.SearchExperiments(t.Context(),
+			tracking.WithExperimentsFilter("name = '"+s.Name("experiment")+"'"), tracking.WithExperimentsViewType(tracking.ViewTypeAll))
+		require.NoError(t, err)
+		assert.Len(t, found.Experiments, 1)
 	})
 }

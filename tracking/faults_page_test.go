@@ -59,7 +59,8 @@ func faultsPage(measured measurements) string {
 	text.WriteString(`Made by ` + "`MLFLOW_UPDATE_DOCS=1 go test -run 'TestFaults$' ./tracking`" + `, which plays each fault to each operation, once, and
 has a healthy server after it. A cell holds what the call returns, the number of requests that arrived at the server,
 and how often the server ran the operation: ` + "`ok 2/1`" + ` is a success after two requests, one of which ran. With
-WithIdempotencyKey the requests include the searches for the key. Errors go by the sentinel that they match; "*Error*" is
+WithIdempotencyKey the requests include the searches for the key, and those of GetOrCreateExperiment the ones that look
+for the experiment. Errors go by the sentinel that they match; "*Error*" is
 one that matches none. The retry policy is the default one.
 
 Each fault is played over three networks: HTTP/1.1, HTTP/2 without TLS, and https (HTTP/1.1) through a proxy. "all" stands for the
@@ -70,7 +71,10 @@ three of them. Where they differ, the fault has a row for each; some faults exis
   server may have run it. (With a key, CreateRun looks for the run before it sends anything, which is one request more. A lost
   request that runs later than the search can make a second run: it is deleted when the search after the retry finds it,
   unless another call has begun to use it, see WithIdempotencyKey.)
-- DeleteTag and DeleteExperiment take a 404 for success only if a request that may have run was lost before it.
+- GetOrCreateExperiment is retried, because a name can be taken only once, and looks for the experiment again before it
+  fails.
+- What a server refuses the second time, such as DeleteTag, takes a 404 for success only if a request that may have run
+  was lost before it.
 - No error shows a credential that the server, a proxy or a token source quotes.
 - Whatever else runs twice changes nothing the second time on a server with an SQL store. A file store keeps a metric's
   point twice.

@@ -282,9 +282,10 @@ type class int
 
 const (
 	mayRunTwice class = iota
-	deletes           // there is nothing to run a second time
+	doneOnce          // there is nothing to run a second time
 	creates
 	createsWithKey
+	getsOrCreates
 )
 
 const withKey = "CreateRun with WithIdempotencyKey"
@@ -292,8 +293,8 @@ const withKey = "CreateRun with WithIdempotencyKey"
 // groups returns the operations in groups that are retried alike.
 func groups() []group {
 	reads := group{"Gets and searches", mayRunTwice, false, nil}
-	writes := group{"Logs, tags, updates, DeleteRun", mayRunTwice, true, nil}
-	deleting := group{"DeleteTag, DeleteExperiment", deletes, true, nil}
+	writes := group{"Logs, tags, updates, DeleteRun, RestoreRun", mayRunTwice, true, nil}
+	once := group{strings.Join(operationsDoneOnce(), ", "), doneOnce, true, operationsDoneOnce()}
 	var creating []group
 	for _, op := range tracking.Operations {
 		switch isRead := strings.HasPrefix(op.Name, "Get") || strings.HasPrefix(op.Name, "Search"); {
@@ -301,14 +302,25 @@ func groups() []group {
 			creating = append(creating, group{op.Name, creates, true, []string{op.Name}})
 		case isRead:
 			reads.ops = append(reads.ops, op.Name)
-		case op.HasDone && strings.HasPrefix(op.Name, "Delete"):
-			deleting.ops = append(deleting.ops, op.Name)
-		default:
+		case !op.HasDone:
 			writes.ops = append(writes.ops, op.Name)
 		}
 	}
-	all := append([]group{reads, writes, deleting}, creating...)
-	return append(all, group{withKey, createsWithKey, true, []string{withKey}})
+	writes.ops = append(writes.ops, "SetTerminated")
+	all := append([]group{reads, writes, once}, creating...)
+	return append(all, group{withKey, createsWithKey, true, []string{withKey}},
+		group{"GetOrCreateExperiment", getsOrCreates, true, []string{"GetOrCreateExperiment"}})
+}
+
+// operationsDoneOnce returns the operations that are refused the second time, which a retry takes for success.
+func operationsDoneOnce() []string {
+	var names []string
+	for _, op := range tracking.Operations {
+		if op.HasDone {
+			names = append(names, op.Name)
+		}
+	}
+	return names
 }
 
 // A cell is what became of a call.
@@ -320,11 +332,14 @@ type cell struct {
 
 func (c cell) String() string { return fmt.Sprintf("%s %d/%d", c.outcome, c.seen, c.ran) }
 
-// expected is the rule of the package doc's section on retries. With a key, CreateRun looks for the run first.
+// expected is the rule of the package doc's section on retries. With a key, CreateRun looks for the run first, and
+// GetOrCreateExperiment for the experiment.
 func expected(c class, f fault) cell {
-	look := number(c == createsWithKey && !f.unsent)
+	look := number((c == createsWithKey || c == getsOrCreates) && !f.unsent)
 	first := cell{outcome: outcome(f.err), seen: look + number(f.answer != nil), ran: number(f.ran)}
 	switch {
+	case c == getsOrCreates:
+		return expectedOfGetOrCreate(f, first)
 	case f.means == final, c == creates && (f.means == maybeRan || f.means == refused):
 		if f.err == nil {
 			first.outcome = noSentinel
@@ -334,10 +349,27 @@ func expected(c class, f fault) cell {
 		return cell{"ok", first.seen + 1, 1} // the search finds it
 	case c == createsWithKey && f.means == maybeRan:
 		return cell{"ok", first.seen + 3, 1} // a search, the retry, a search
-	case c == deletes && f.ran:
+	case c == doneOnce && f.ran:
 		return cell{"ok", first.seen + 1, 1} // 404
 	}
 	return cell{"ok", first.seen + 1, first.ran + 1}
+}
+
+// expectedOfGetOrCreate is the rule for a call whose first two requests, of which the fault hit the second, had the
+// given outcome.
+func expectedOfGetOrCreate(f fault, first cell) cell {
+	switch {
+	case f.means != final:
+		return cell{"ok", first.seen + 2, 1} // the retry, which creates or is refused, and a get
+	case f.ran:
+		return cell{"ok", first.seen + 1, 1} // it looks, and finds the experiment
+	case errors.Is(f.err, tracking.ErrUnexpectedResponse):
+		first.seen++ // it looks, and finds nothing
+	}
+	if f.err == nil {
+		first.outcome = noSentinel
+	}
+	return first
 }
 
 func number(b bool) int {
@@ -376,6 +408,11 @@ func sample(t *testing.T, name string) operation {
 	if name == withKey {
 		op := sample(t, "CreateRun")
 		op.use = createWithKey
+		return op
+	}
+	if i := slices.IndexFunc(composites, func(method composite) bool { return method.name == name }); i >= 0 {
+		op := sample(t, composites[i].writes)
+		op.use = composites[i].use
 		return op
 	}
 	i := slices.IndexFunc(operations, func(op operation) bool { return op.name == name })
@@ -428,7 +465,7 @@ func checkFault(t *testing.T, n network, f fault, g group, name string) cell {
 	if got.outcome == "ok" {
 		assert.Positive(t, got.ran, "%s: a lost request is reported as a success", about)
 	}
-	if g.class == creates || g.class == createsWithKey {
+	if g.class == creates || g.class == createsWithKey || g.class == getsOrCreates {
 		assert.LessOrEqual(t, got.ran, 1, "%s: ran twice", about)
 	}
 	assertWait(t, g.class, f, want, waited, about)
@@ -525,24 +562,24 @@ func TestTheRestOfABatchIsStoredToo(t *testing.T) {
 	})
 }
 
-func TestADeleteThatDidLandIsASuccess(t *testing.T) {
+func TestWhatIsDoneOnceAndDidLandIsASuccess(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"DeleteTag", "DeleteExperiment"} {
+	for _, name := range operationsDoneOnce() {
 		op := sample(t, name)
 		for _, warm := range []bool{false, true} {
 			f := ranThenReset
 			f.warm = warm
 			onFaultyServer(t, op.route, &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 				require.NoError(t, op.use(t.Context(), client), name)
-				require.ErrorIs(t, op.use(t.Context(), client), tracking.ErrNotFound, "%s of nothing", name)
+				require.ErrorIs(t, op.use(t.Context(), client), tracking.ErrNotFound, "%s a second time", name)
 				assert.Equal(t, 1, w.ran)
 			})
 		}
 	}
 }
 
-// A delete that surely was not sent before takes no 404 for its own doing.
-func TestADeleteOfWhatIsNotThereIsAnError(t *testing.T) {
+// A request that surely did not run before takes no 404 for its own doing.
+func TestWhatWasNotThereBeforeIsAnError(t *testing.T) {
 	t.Parallel()
 	for _, n := range networks {
 		for _, f := range faults() {
@@ -550,7 +587,7 @@ func TestADeleteOfWhatIsNotThereIsAnError(t *testing.T) {
 			if !known || !n.isPlayable() || (played.means != notRun && played.means != refused && !played.unsent) {
 				continue
 			}
-			for _, name := range []string{"DeleteTag", "DeleteExperiment"} {
+			for _, name := range operationsDoneOnce() {
 				op := sample(t, name)
 				synctest.Test(t, func(t *testing.T) {
 					w := newFaultyServer(t, op.route, n)

@@ -46,7 +46,7 @@ type faultyServer struct {
 	onRequest      func(route string) fault
 	newID          func() string // nil counts
 	ignoresFilters bool
-	gone           bool // what is to be deleted is not there
+	gone           bool // what is to be deleted or restored is not there
 	keepsRuns      bool // and lets nobody delete any
 }
 
@@ -215,10 +215,12 @@ func (w *faultyServer) run(route string, body []byte) (status int, reply string)
 		w.onRun()
 	}
 	switch {
-	case strings.HasSuffix(route, "/delete-tag") && !first, strings.HasSuffix(route, "/experiments/delete") && !first:
+	case isDoneOnce(route) && !first:
 		return 404, notThere
 	case strings.HasSuffix(route, "/experiments/create") && !first:
 		return 400, alreadyThere
+	case strings.HasSuffix(route, "/get-by-name") && strings.HasSuffix(w.route, "/experiments/create") && w.ran == 0:
+		return 404, notThere
 	case strings.HasSuffix(route, "/log-metric") && request.Value == "NaN":
 		if w.points[request.Key] {
 			return 400, notUnique
@@ -281,6 +283,13 @@ func (w *faultyServer) run(route string, body []byte) (status int, reply string)
 	}
 	i := slices.IndexFunc(operations, func(op operation) bool { return op.route == route })
 	return 200, operations[i].reply
+}
+
+// isDoneOnce tells whether a route is that of an operation which is refused the second time.
+func isDoneOnce(route string) bool {
+	return slices.ContainsFunc(operations, func(op operation) bool {
+		return op.route == route && slices.Contains(operationsDoneOnce(), op.name)
+	})
 }
 
 func (r storedRun) json() string {

@@ -55,7 +55,7 @@ func (c *Client) createOnce(ctx context.Context, request gen.CreateRunRequest, t
 func (k *keyedCreate) adopt(ctx context.Context) (*Run, error) {
 	runs, err := k.search(ctx)
 	if err != nil {
-		return nil, k.failed(err)
+		return nil, renamed(err, createRun.name)
 	}
 	for i := range runs {
 		run, err := k.use(ctx, &runs[i])
@@ -79,28 +79,17 @@ func (k *keyedCreate) use(ctx context.Context, run *Run) (*Run, error) {
 		return run, nil
 	}
 	if err != nil {
-		return nil, k.failed(err)
+		return nil, renamed(err, createRun.name)
 	}
 	current, err := k.client.GetRun(ctx, id)
 	if err != nil {
-		return nil, k.failed(err)
+		return nil, renamed(err, createRun.name)
 	}
 	_, doomed := current.Data.Tags[wire.IdempotencyDoomTag]
 	if doomed || current.Info.LifecycleStage == LifecycleStageDeleted {
 		return nil, nil
 	}
 	return current, nil
-}
-
-// failed returns the error of a request that CreateRun makes besides its own, as CreateRun's.
-func (k *keyedCreate) failed(err error) error {
-	var failure *Error
-	if !errors.As(err, &failure) {
-		return err
-	}
-	ours := *failure
-	ours.Op = createRun.name
-	return &ours
 }
 
 // hasRun tells, after an attempt whose response was lost, whether the server has run it or one before it.

@@ -64,7 +64,7 @@ func (c *Client) LogParam(ctx context.Context, runID, key, value string) error {
 	return err
 }
 
-// SetTag sets a tag of a run and replaces any earlier value. Setting "mlflow.runName" renames the run. If a value has
+// SetTag sets a tag of a run and replaces any earlier value. Setting [TagRunName] renames the run. If a value has
 // more than 8,000 characters (5,000 before MLflow 2.17), MLflow 2.11 and later store only its beginning, and older
 // servers refuse it. The client logs a warning, or refuses a value of more than 8,000 characters if [Config] has
 // StrictLengths.
@@ -96,9 +96,5 @@ func (c *Client) DeleteTag(ctx context.Context, runID, key string) error {
 	if err := require(deleteTag.name, "run ID", runID, "key", key); err != nil {
 		return err
 	}
-	err := do(ctx, c, deleteTag, gen.DeleteTagRequest{RunID: runID, Key: key})
-	if deleteTag.doneBefore(err) {
-		return nil
-	}
-	return err
+	return do(ctx, c, deleteTag, gen.DeleteTagRequest{RunID: runID, Key: key})
 }

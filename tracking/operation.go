@@ -46,11 +46,17 @@ var (
 	deleteExperiment = operation[gen.DeleteExperimentRequest, gen.EmptyResponse]{
 		name: "DeleteExperiment", send: (*gen.Client).DeleteExperiment, mayRunTwice: true, done: isGone,
 	}
+	restoreExperiment = operation[gen.RestoreExperimentRequest, gen.EmptyResponse]{
+		name: "RestoreExperiment", send: (*gen.Client).RestoreExperiment, mayRunTwice: true, done: isGone,
+	}
 	searchExperiments = operation[gen.SearchExperimentsRequest, gen.SearchExperimentsResponse]{
 		name: "SearchExperiments", send: (*gen.Client).SearchExperiments, mayRunTwice: true,
 	}
 	setExperimentTag = operation[gen.SetExperimentTagRequest, gen.EmptyResponse]{
 		name: "SetExperimentTag", send: (*gen.Client).SetExperimentTag, mayRunTwice: true,
+	}
+	deleteExperimentTag = operation[gen.DeleteExperimentTagRequest, gen.EmptyResponse]{
+		name: "DeleteExperimentTag", send: (*gen.Client).DeleteExperimentTag, mayRunTwice: true, done: isGone,
 	}
 	createRun = operation[gen.CreateRunRequest, gen.CreateRunResponse]{
 		name: "CreateRun", send: (*gen.Client).CreateRun, // the second one would create a second run: see WithIdempotencyKey
@@ -63,6 +69,9 @@ var (
 	}
 	deleteRun = operation[gen.DeleteRunRequest, gen.EmptyResponse]{
 		name: "DeleteRun", send: (*gen.Client).DeleteRun, mayRunTwice: true, // servers respond with 200 to the second one
+	}
+	restoreRun = operation[gen.RestoreRunRequest, gen.EmptyResponse]{
+		name: "RestoreRun", send: (*gen.Client).RestoreRun, mayRunTwice: true, // servers respond with 200 to the second one
 	}
 	searchRuns = operation[gen.SearchRunsRequest, gen.SearchRunsResponse]{
 		name: "SearchRuns", send: (*gen.Client).SearchRuns, mayRunTwice: true,
@@ -84,6 +93,16 @@ var (
 	}
 )
 
+// The operations of methods that have no endpoint of their own. Their name is that of the method, for errors and logs.
+var (
+	getOrCreateExperiment = operation[gen.CreateExperimentRequest, gen.CreateExperimentResponse]{
+		name: "GetOrCreateExperiment", send: (*gen.Client).CreateExperiment, mayRunTwice: true, // a taken name is one to get
+	}
+	setTerminated = operation[gen.UpdateRunRequest, gen.UpdateRunResponse]{
+		name: "SetTerminated", send: (*gen.Client).UpdateRun, mayRunTwice: true,
+	}
+)
+
 // doneBefore tells whether err says that an attempt before the last one, whose response was lost, had succeeded.
 func (o operation[Request, Response]) doneBefore(err error) bool {
 	var refusal *Error
@@ -95,5 +114,5 @@ func (o operation[Request, Response]) newCall(c *Client) *transport.Call {
 	return c.transport.NewCall(transport.Operation{Name: o.name, MayRunTwice: o.mayRunTwice, FinalRefusal: o.finalRefusal})
 }
 
-// isGone tells whether a delete was refused because there is nothing to delete.
+// isGone tells whether a call was refused because there is nothing to delete, or nothing deleted to restore.
 func isGone(err error) bool { return errors.Is(err, ErrNotFound) }

@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -61,10 +62,26 @@ func TestOperationsAreThoseOfTheSpec(t *testing.T) {
 	assert.Equal(t, described, routes, "samples of wire_test.go")
 }
 
-// TestMethodsNameTheirEndpoints checks the last line of each method's comment.
+// endpoints returns the endpoints of each method, one a line: those of the spec, and those that composites use.
+func endpoints(t *testing.T) map[string]string {
+	t.Helper()
+	described := specOperations(t)
+	all := maps.Clone(described)
+	for _, method := range composites {
+		used := make([]string, 0, len(method.ops))
+		for _, op := range method.ops {
+			require.Contains(t, described, op)
+			used = append(used, described[op])
+		}
+		all[method.name] = strings.Join(used, "\n")
+	}
+	return all
+}
+
+// TestMethodsNameTheirEndpoints checks the last lines of each method's comment.
 func TestMethodsNameTheirEndpoints(t *testing.T) {
 	t.Parallel()
-	described := specOperations(t)
+	described := endpoints(t)
 	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
 	commented := make(map[string]string)
@@ -76,8 +93,8 @@ func TestMethodsNameTheirEndpoints(t *testing.T) {
 			if !ok || method.Recv == nil || described[method.Name.Name] == "" {
 				continue
 			}
-			lines := strings.Split(strings.TrimSpace(method.Doc.Text()), "\n")
-			commented[method.Name.Name] = lines[len(lines)-1]
+			paragraphs := strings.Split(strings.TrimSpace(method.Doc.Text()), "\n\n")
+			commented[method.Name.Name] = paragraphs[len(paragraphs)-1]
 		}
 	}
 	assert.Equal(t, described, commented)
@@ -124,10 +141,39 @@ func TestREADMEListsTheMethods(t *testing.T) {
 	t.Parallel()
 	listed := make(map[string]string)
 	for _, row := range rows(t, "../README.md", "Methods") {
-		method, path, _ := strings.Cut(strings.Trim(row[1], "`"), " ")
-		listed[strings.Trim(row[0], "`")] = method + " /api/2.0/mlflow" + path
+		var routes []string
+		for _, route := range regexp.MustCompile("`(\\w+) (/\\S+)`").FindAllStringSubmatch(row[1], -1) {
+			routes = append(routes, route[1]+" /api/2.0/mlflow"+route[2])
+		}
+		listed[strings.Trim(row[0], "`")] = strings.Join(routes, "\n")
 	}
-	assert.Equal(t, specOperations(t), listed)
+	assert.Equal(t, endpoints(t), listed)
+}
+
+// TestCompositesUseTheirOperations holds the list of composites against what they send.
+func TestCompositesUseTheirOperations(t *testing.T) {
+	t.Parallel()
+	described := endpoints(t)
+	for _, method := range composites {
+		onFaultyServer(t, described[method.writes], nil, func(t *testing.T, w *faultyServer, client *tracking.Client) {
+			var sent []string
+			w.onRequest = func(route string) fault {
+				sent = append(sent, route)
+				return fault{}
+			}
+			require.NoError(t, method.use(t.Context(), client), method.name)
+			assert.Equal(t, described[method.name], strings.Join(sent, "\n"), method.name)
+		})
+	}
+}
+
+// TestRetriesNameTheComposites checks that neither list of retries leaves a composite out.
+func TestRetriesNameTheComposites(t *testing.T) {
+	t.Parallel()
+	for _, method := range composites {
+		assert.Regexp(t, "(?m)^//   - .*"+method.name, readText(t, "doc.go"))
+		assert.Regexp(t, "(?m)^\\|.*`"+method.name+"`.*\\| retried \\|", readText(t, "../README.md"))
+	}
 }
 
 // retry is what a documentation says of an operation.

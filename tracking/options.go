@@ -11,7 +11,7 @@ import (
 // holds nothing but its setting, so it can be reused for any number of calls. If an option is given twice, the later
 // one wins, except that maps of tags are merged.
 
-// A CreateExperimentOption is an option of [Client.CreateExperiment].
+// A CreateExperimentOption is an option of [Client.CreateExperiment] and [Client.GetOrCreateExperiment].
 type CreateExperimentOption interface {
 	applyToCreateExperiment(*createExperimentSettings)
 }
@@ -31,6 +31,17 @@ type UpdateRunOption interface{ applyToUpdateRun(*updateRunSettings) }
 type RunOption interface {
 	CreateRunOption
 	UpdateRunOption
+}
+
+// A SetTerminatedOption is an option of [Client.SetTerminated].
+type SetTerminatedOption interface {
+	applyToSetTerminated(*updateRunSettings)
+}
+
+// An EndTimeOption is an option of both [Client.UpdateRun] and [Client.SetTerminated].
+type EndTimeOption interface {
+	UpdateRunOption
+	SetTerminatedOption
 }
 
 // A SearchRunsOption is an option of [Client.SearchRuns].
@@ -65,6 +76,7 @@ type createRunSettings struct {
 	runName        *runName
 	startTime      time.Time
 	tags           map[string]string
+	parentRun      *parentRun
 	idempotencyKey *idempotencyKey
 }
 
@@ -72,7 +84,7 @@ type createRunOption func(*createRunSettings)
 
 func (o createRunOption) applyToCreateRun(s *createRunSettings) { o(s) }
 
-// WithRunTags sets tags of the new run. The tag "mlflow.user" also sets the run's user.
+// WithRunTags sets tags of the new run. The tag [TagUser] also sets the run's user.
 func WithRunTags(tags map[string]string) CreateRunOption {
 	tags = maps.Clone(tags)
 	return createRunOption(func(s *createRunSettings) { s.tags = merged(s.tags, tags) })
@@ -83,6 +95,29 @@ func WithRunTags(tags map[string]string) CreateRunOption {
 func WithStartTime(t time.Time) CreateRunOption {
 	return createRunOption(func(s *createRunSettings) { s.startTime = t })
 }
+
+type parentRun string
+
+func (p parentRun) applyToCreateRun(s *createRunSettings) {
+	s.parentRun = &p
+	s.tags = merged(s.tags, map[string]string{TagParentRunID: string(p)})
+}
+
+// check refuses an empty ID, which would make a child of no run.
+func (p *parentRun) check(op string) error {
+	if p == nil {
+		return nil
+	}
+	return require(op, "parent run ID", string(*p))
+}
+
+// WithParentRun makes the new run a child of another one, and MLflow's web page shows it below that. It sets the tag
+// [TagParentRunID], by which a search finds all children:
+//
+//	tracking.WithRunsFilter("tags." + tracking.TagParentRunID + " = '" + parentID + "'")
+//
+// Servers don't check whether there is such a run, and neither end nor delete children with their parent.
+func WithParentRun(runID string) CreateRunOption { return parentRun(runID) }
 
 type idempotencyKey string
 
@@ -132,17 +167,21 @@ type updateRunOption func(*updateRunSettings)
 
 func (o updateRunOption) applyToUpdateRun(s *updateRunSettings) { o(s) }
 
-// WithStatus sets the run's status. It does not change the end time: use [WithEndTime] as well when the run is over.
+// WithStatus sets the run's status. It does not change the end time: when the run is over, use
+// [Client.SetTerminated], which sets both.
 func WithStatus(status RunStatus) UpdateRunOption {
 	return updateRunOption(func(s *updateRunSettings) { s.status = &status })
 }
 
-// WithEndTime sets the time at which the run ended, in milliseconds on the server. The zero time sets nothing. To
-// remove an end time, set time.UnixMilli(0): servers with an SQL store then return the run without an end time. File
-// stores ignore it.
-func WithEndTime(t time.Time) UpdateRunOption {
-	return updateRunOption(func(s *updateRunSettings) { s.endTime = t })
-}
+type endTime time.Time
+
+func (t endTime) applyToUpdateRun(s *updateRunSettings)     { s.endTime = time.Time(t) }
+func (t endTime) applyToSetTerminated(s *updateRunSettings) { s.endTime = time.Time(t) }
+
+// WithEndTime sets the time at which the run ended, in milliseconds on the server. The zero time stands for the current
+// time in SetTerminated, and sets nothing in UpdateRun. To remove an end time, set time.UnixMilli(0): servers with an SQL
+// store then return the run without an end time. File stores ignore it.
+func WithEndTime(t time.Time) EndTimeOption { return endTime(t) }
 
 type runName string
 
@@ -158,7 +197,7 @@ func (n *runName) get(op string) (string, error) {
 }
 
 // WithRunName sets the name of the run. Names need not be unique. The server chooses a random name for a run that is
-// created without one. It also stores the name in the tag "mlflow.runName".
+// created without one. It also stores the name in the tag [TagRunName].
 func WithRunName(name string) RunOption { return runName(name) }
 
 type logMetricOption func(*Metric)

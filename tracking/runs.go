@@ -11,7 +11,7 @@ import (
 )
 
 // CreateRun creates a run in an experiment and returns it, with status [RunStatusRunning]. It sends the value of the
-// tag "mlflow.user" as the run's user, or "unknown" if there is no such tag, because servers don't derive the user.
+// tag [TagUser] as the run's user, or "unknown" if there is no such tag, because servers don't derive the user.
 //
 // MLflow has no way to create a run at most once. A request that may have run is therefore not retried unless
 // [WithIdempotencyKey] is given: the call fails, although the run may exist.
@@ -25,7 +25,7 @@ import (
 //	run, err := client.CreateRun(createCtx, experimentID)
 //
 // Errors: [ErrNotFound] for a missing experiment; [ErrInvalidArgument] for a deleted one, and for a run name that
-// differs from the tag "mlflow.runName".
+// differs from the tag [TagRunName].
 //
 // POST /api/2.0/mlflow/runs/create
 func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...CreateRunOption) (*Run, error) {
@@ -43,6 +43,9 @@ func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...Cre
 	if err := requireTime(createRun.name, "start time", s.startTime); err != nil {
 		return nil, err
 	}
+	if err := s.parentRun.check(createRun.name); err != nil {
+		return nil, err
+	}
 	if err := requireTagKeys(createRun.name, s.tags); err != nil {
 		return nil, err
 	}
@@ -55,7 +58,7 @@ func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...Cre
 	}
 	request := gen.CreateRunRequest{
 		ExperimentID: experimentID,
-		UserID:       cmp.Or(s.tags["mlflow.user"], "unknown"),
+		UserID:       cmp.Or(s.tags[TagUser], "unknown"),
 		RunName:      name,
 		StartTime:    toMillis(orNow(s.startTime, time.Now())),
 		Tags:         runTags(s.tags),
@@ -119,20 +122,51 @@ func (c *Client) UpdateRun(ctx context.Context, runID string, opts ...UpdateRunO
 	for _, option := range opts {
 		option.applyToUpdateRun(&s)
 	}
-	if err := require(updateRun.name, "run ID", runID); err != nil {
+	return c.update(ctx, updateRun, runID, s)
+}
+
+// SetTerminated ends a run: it sets the status and the end time, which is the current time unless [WithEndTime] gives
+// another. The status must be [RunStatusFinished], [RunStatusFailed] or [RunStatusKilled]. Ending a run again sets both
+// anew.
+//
+// A server never ends a run by itself. A program that can be interrupted should end its runs with a context that is not
+// canceled, as it should create them: see [Client.CreateRun].
+//
+// Errors: [ErrNotFound]; [ErrInvalidArgument] for a deleted run, and for a status that is not final;
+// [ErrUnexpectedResponse] if the server ignored the status.
+//
+// POST /api/2.0/mlflow/runs/update
+func (c *Client) SetTerminated(ctx context.Context, runID string, status RunStatus, opts ...SetTerminatedOption) error {
+	s := updateRunSettings{status: &status}
+	for _, option := range opts {
+		option.applyToSetTerminated(&s)
+	}
+	if !status.isFinal() {
+		return invalid(setTerminated.name, "the run status %q is not final: it must be FINISHED, FAILED or KILLED", status)
+	}
+	s.endTime = orNow(s.endTime, time.Now())
+	_, err := c.update(ctx, setTerminated, runID, s)
+	return err
+}
+
+// update changes what the settings say, for one of the methods that use the endpoint.
+func (c *Client) update(
+	ctx context.Context, op operation[gen.UpdateRunRequest, gen.UpdateRunResponse], runID string, s updateRunSettings,
+) (*RunInfo, error) {
+	if err := require(op.name, "run ID", runID); err != nil {
 		return nil, err
 	}
-	name, err := s.runName.get(updateRun.name)
+	name, err := s.runName.get(op.name)
 	if err != nil {
 		return nil, err
 	}
-	if err := requireTime(updateRun.name, "end time", s.endTime); err != nil {
+	if err := requireTime(op.name, "end time", s.endTime); err != nil {
 		return nil, err
 	}
 	request := gen.UpdateRunRequest{RunID: runID, RunName: name}
 	if s.status != nil {
 		if !s.status.known() {
-			return nil, invalid(updateRun.name, "unknown run status %q", *s.status)
+			return nil, invalid(op.name, "unknown run status %q", *s.status)
 		}
 		request.Status = gen.RunStatus(*s.status)
 	}
@@ -140,7 +174,7 @@ func (c *Client) UpdateRun(ctx context.Context, runID string, opts ...UpdateRunO
 		endTime := toMillis(s.endTime)
 		request.EndTime = &endTime
 	}
-	return send(ctx, c, updateRun, request, func(a gen.UpdateRunResponse) (*RunInfo, error) {
+	return send(ctx, c, op, request, func(a gen.UpdateRunResponse) (*RunInfo, error) {
 		info, err := toRunInfo(a.RunInfo)
 		if err == nil {
 			err = s.check(runID, *info)
@@ -175,6 +209,7 @@ func checkRunID(info RunInfo, runID string) error {
 }
 
 // DeleteRun marks a run as deleted. It can still be read and found, but not changed. Deleting it again does nothing.
+// [Client.RestoreRun] undoes it.
 //
 // Errors: [ErrNotFound].
 //
@@ -184,4 +219,16 @@ func (c *Client) DeleteRun(ctx context.Context, runID string) error {
 		return err
 	}
 	return do(ctx, c, deleteRun, gen.DeleteRunRequest{RunID: runID})
+}
+
+// RestoreRun makes a deleted run active again. Restoring a run that is not deleted does nothing.
+//
+// Errors: [ErrNotFound].
+//
+// POST /api/2.0/mlflow/runs/restore
+func (c *Client) RestoreRun(ctx context.Context, runID string) error {
+	if err := require(restoreRun.name, "run ID", runID); err != nil {
+		return err
+	}
+	return do(ctx, c, restoreRun, gen.RestoreRunRequest{RunID: runID})
 }

@@ -79,6 +79,30 @@ func TestCreateRunWithTwoNames(t *testing.T) {
 	})
 }
 
+func TestParentRun(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		client := newScenarioClient(t, s)
+		parent := newRun(t, s, client)
+		var children []string
+		for _, name := range []string{"first", "second"} {
+			child, err := client.CreateRun(t.Context(), parent.ExperimentID, tracking.WithRunName(name),
+				tracking.WithStartTime(s.Now()), tracking.WithParentRun(parent.RunID))
+			require.NoError(t, err)
+			assert.Equal(t, parent.RunID, child.Data.Tags[tracking.TagParentRunID])
+			children = append(children, child.Info.RunID)
+		}
+		found, err := client.SearchRuns(t.Context(), []string{parent.ExperimentID},
+			tracking.WithRunsFilter("tags."+tracking.TagParentRunID+" = '"+parent.RunID+"'"),
+			tracking.WithRunsOrderBy("attributes.start_time ASC"))
+		require.NoError(t, err)
+		var ids []string
+		for _, run := range found.Runs {
+			ids = append(ids, run.Info.RunID)
+		}
+		assert.Equal(t, children, ids)
+	})
+}
+
 func TestGetRunMissing(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		_, err := newScenarioClient(t, s).GetRun(t.Context(), missingRun)
@@ -135,6 +159,40 @@ func TestUpdateRunStatus(t *testing.T) {
 	})
 }
 
+func TestSetTerminated(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		client := newScenarioClient(t, s)
+		want := newRun(t, s, client)
+		for _, status := range []tracking.RunStatus{
+			tracking.RunStatusFailed, tracking.RunStatusKilled, tracking.RunStatusFinished,
+		} {
+			want.Status, want.EndTime = status, s.Now()
+			require.NoError(t, client.SetTerminated(t.Context(), want.RunID, status, tracking.WithEndTime(want.EndTime)))
+			got, err := client.GetRun(t.Context(), want.RunID)
+			require.NoError(t, err)
+			assert.Equal(t, want, got.Info)
+		}
+		require.NoError(t, client.DeleteRun(t.Context(), want.RunID))
+		requireInvalid(t, client.SetTerminated(t.Context(), want.RunID, tracking.RunStatusFinished))
+		err := client.SetTerminated(t.Context(), missingRun, tracking.RunStatusFinished)
+		requireNotFound(t, err)
+		require.ErrorContains(t, err, "SetTerminated")
+	})
+}
+
+func TestSetTerminatedWithoutOptions(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		s.LiveOnly("SetTerminated compares the end time in the response with that of the clock")
+		client := newScenarioClient(t, s)
+		runID := newRun(t, s, client).RunID
+		require.NoError(t, client.SetTerminated(t.Context(), runID, tracking.RunStatusFinished))
+		got, err := client.GetRun(t.Context(), runID)
+		require.NoError(t, err)
+		assert.Equal(t, tracking.RunStatusFinished, got.Info.Status)
+		assertRecent(t, s, got.Info.EndTime)
+	})
+}
+
 func TestUpdateRunMissing(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		_, err := newScenarioClient(t, s).UpdateRun(t.Context(), missingRun, tracking.WithStatus(tracking.RunStatusFailed))
@@ -154,6 +212,23 @@ func TestDeleteRun(t *testing.T) {
 		assert.Equal(t, tracking.LifecycleStageDeleted, got.Info.LifecycleStage)
 
 		requireNotFound(t, client.DeleteRun(t.Context(), missingRun))
+	})
+}
+
+func TestRestoreRun(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		client := newScenarioClient(t, s)
+		runID := newRun(t, s, client).RunID
+		require.NoError(t, client.DeleteRun(t.Context(), runID))
+		require.NoError(t, client.RestoreRun(t.Context(), runID))
+		require.NoError(t, client.RestoreRun(t.Context(), runID), "restoring it again does nothing")
+
+		got, err := client.GetRun(t.Context(), runID)
+		require.NoError(t, err)
+		assert.Equal(t, tracking.LifecycleStageActive, got.Info.LifecycleStage)
+		require.NoError(t, client.SetTag(t.Context(), runID, "key", "value"), "it can be changed again")
+
+		requireNotFound(t, client.RestoreRun(t.Context(), missingRun))
 	})
 }
 

@@ -109,6 +109,12 @@ func requireNotFound(t *testing.T, err error) {
 	requireRefused(t, err, 404, tracking.ErrorCodeResourceDoesNotExist, tracking.ErrNotFound)
 }
 
+// requireNoEndpoint checks that the server is too old for a call.
+func requireNoEndpoint(t *testing.T, err error) {
+	t.Helper()
+	requireRefused(t, err, 404, "", tracking.ErrUnsupported)
+}
+
 func requireInvalid(t *testing.T, err error) {
 	t.Helper()
 	requireRefused(t, err, 400, tracking.ErrorCodeInvalidParameterValue, tracking.ErrInvalidArgument)

@@ -1,6 +1,9 @@
 package tracking
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // An Experiment groups runs under a name that is unique on its server.
 type Experiment struct {
@@ -43,6 +46,24 @@ type RunData struct {
 	Metrics []Metric
 	Params  []Param
 	Tags    map[string]string
+}
+
+// Metric returns the latest value of the metric with the given key, and whether there is one.
+func (d RunData) Metric(key string) (Metric, bool) {
+	i := slices.IndexFunc(d.Metrics, func(m Metric) bool { return m.Key == key })
+	if i < 0 {
+		return Metric{}, false
+	}
+	return d.Metrics[i], true
+}
+
+// Param returns the value of the param with the given key, and whether there is one.
+func (d RunData) Param(key string) (string, bool) {
+	i := slices.IndexFunc(d.Params, func(p Param) bool { return p.Key == key })
+	if i < 0 {
+		return "", false
+	}
+	return d.Params[i].Value, true
 }
 
 // A Metric is one value of a metric at one point in time and training.

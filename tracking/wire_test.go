@@ -55,7 +55,7 @@ const (
 
 var epoch2024 = time.UnixMilli(1704067200123)
 
-// An operation is a use of one of the seventeen methods, what it must send, and the smallest response that holds what it promises.
+// An operation is a use of one of the methods, what it must send, and the smallest response that holds what it promises.
 type operation struct {
 	name  string
 	use   func(ctx context.Context, c *tracking.Client) error
@@ -125,6 +125,13 @@ var operations = []operation{
 		reply: `{}`,
 	},
 	{
+		name:  "RestoreExperiment",
+		use:   func(ctx context.Context, c *tracking.Client) error { return c.RestoreExperiment(ctx, "7") },
+		route: "POST /api/2.0/mlflow/experiments/restore",
+		body:  `{"experiment_id":"7"}`,
+		reply: `{}`,
+	},
+	{
 		name: "SearchExperiments",
 		use: func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.SearchExperiments(ctx)
@@ -156,6 +163,15 @@ var operations = []operation{
 		reply: `{}`,
 	},
 	{
+		name: "DeleteExperimentTag",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			return c.DeleteExperimentTag(ctx, "7", "key")
+		},
+		route: "POST /api/2.0/mlflow/experiments/delete-experiment-tag",
+		body:  `{"experiment_id":"7","key":"key"}`,
+		reply: `{}`,
+	},
+	{
 		name: "CreateRun",
 		use: func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.CreateRun(ctx, "7", tracking.WithRunName("first"), tracking.WithStartTime(epoch2024),
@@ -165,6 +181,17 @@ var operations = []operation{
 		route: "POST /api/2.0/mlflow/runs/create",
 		body:  `{"experiment_id":"7","run_name":"first","start_time":1704067200123,"tags":[{"key":"a","value":"1"},{"key":"b","value":""},{"key":"mlflow.user","value":"ada"}],"user_id":"ada"}`,
 		reply: namedRunJSON,
+	},
+	{
+		name: "CreateRun",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.CreateRun(ctx, "7", tracking.WithStartTime(time.UnixMilli(0)), tracking.WithParentRun("lost"),
+				tracking.WithRunTags(map[string]string{"a": "1"}), tracking.WithParentRun("r0"))
+			return err
+		},
+		route: "POST /api/2.0/mlflow/runs/create",
+		body:  `{"experiment_id":"7","start_time":0,"tags":[{"key":"a","value":"1"},{"key":"mlflow.parentRunId","value":"r0"}],"user_id":"unknown"}`,
+		reply: `{"run": {"info": {"run_id": "r1", "experiment_id": "7"}, "data": {"tags": [{"key": "a", "value": "1"}, {"key": "mlflow.parentRunId", "value": "r0"}]}}}`,
 	},
 	{
 		name: "CreateRun",
@@ -211,6 +238,13 @@ var operations = []operation{
 		name:  "DeleteRun",
 		use:   func(ctx context.Context, c *tracking.Client) error { return c.DeleteRun(ctx, "r1") },
 		route: "POST /api/2.0/mlflow/runs/delete",
+		body:  `{"run_id":"r1"}`,
+		reply: `{}`,
+	},
+	{
+		name:  "RestoreRun",
+		use:   func(ctx context.Context, c *tracking.Client) error { return c.RestoreRun(ctx, "r1") },
+		route: "POST /api/2.0/mlflow/runs/restore",
 		body:  `{"run_id":"r1"}`,
 		reply: `{}`,
 	},
@@ -300,6 +334,34 @@ var operations = []operation{
 		route: "POST /api/2.0/mlflow/runs/log-batch",
 		body:  `{"metrics":[],"params":[{"key":"a","value":"1"}],"run_id":"r1","tags":[]}`,
 		reply: `{}`,
+	},
+}
+
+// A composite is a method without an endpoint of its own.
+type composite struct {
+	name string
+	use  func(ctx context.Context, c *tracking.Client) error
+	// ops are all operations that it can use, in the order in which it then does.
+	ops []string
+	// writes is the one of them that changes something.
+	writes string
+}
+
+var composites = []composite{
+	{
+		name: "GetOrCreateExperiment",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.GetOrCreateExperiment(ctx, "a b/c+d&e=ü")
+			return err
+		},
+		ops: []string{"GetExperimentByName", "CreateExperiment", "GetExperiment"}, writes: "CreateExperiment",
+	},
+	{
+		name: "SetTerminated",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			return c.SetTerminated(ctx, "r1", tracking.RunStatusFinished, tracking.WithEndTime(time.UnixMilli(0)))
+		},
+		ops: []string{"UpdateRun"}, writes: "UpdateRun",
 	},
 }
 

@@ -47,39 +47,22 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	experimentID, err := findOrCreateExperiment(ctx, client.Tracking())
+	experiment, err := client.Tracking().GetOrCreateExperiment(ctx, experimentName,
+		tracking.WithExperimentTags(map[string]string{"purpose": "demo"}))
 	if err != nil {
 		return err
 	}
 	started := time.Now()
 	for _, rate := range learningRates {
-		if err := trackTraining(ctx, client.Tracking(), experimentID, rate); err != nil {
+		if err := trackTraining(ctx, client.Tracking(), experiment.ID, rate); err != nil {
 			return err
 		}
 	}
-	if err := printBest(ctx, client.Tracking(), experimentID, started); err != nil {
+	if err := printBest(ctx, client.Tracking(), experiment.ID, started); err != nil {
 		return err
 	}
-	fmt.Printf("\nLook at the curves: %s/#/experiments/%s\n", client.TrackingURI(), experimentID)
+	fmt.Printf("\nLook at the curves: %s/#/experiments/%s\n", client.TrackingURI(), experiment.ID)
 	return nil
-}
-
-// findOrCreateExperiment returns the ID of the experiment, which an earlier start of the program may have created.
-func findOrCreateExperiment(ctx context.Context, client *tracking.Client) (string, error) {
-	id, err := client.CreateExperiment(ctx, experimentName,
-		tracking.WithExperimentTags(map[string]string{"purpose": "demo"}))
-	if !errors.Is(err, tracking.ErrAlreadyExists) {
-		return id, err
-	}
-	existing, err := client.GetExperimentByName(ctx, experimentName)
-	if err != nil {
-		return "", err
-	}
-	if existing.LifecycleStage == tracking.LifecycleStageDeleted {
-		return "", fmt.Errorf("experiment %q is deleted, but its name stays taken: use another name, or restore it "+
-			"with `mlflow experiments restore --experiment-id %s`", experimentName, existing.ID)
-	}
-	return existing.ID, nil
 }
 
 // trackTraining trains one model and tracks it as a run. Whatever goes wrong, the run does not stay RUNNING.
@@ -88,8 +71,8 @@ func trackTraining(ctx context.Context, client *tracking.Client, experimentID st
 	if err != nil {
 		return err
 	}
-	status := tracking.RunStatusFailed
-	defer func() { err = errors.Join(err, endRun(ctx, client, runID, status)) }()
+	finished := false
+	defer func() { err = errors.Join(err, endRun(ctx, client, runID, finished)) }()
 
 	const epochs = 500
 	params := []tracking.Param{
@@ -116,7 +99,7 @@ func trackTraining(ctx context.Context, client *tracking.Client, experimentID st
 	if err := client.LogMetric(ctx, runID, "slope", model.slope, tracking.WithStep(epochs)); err != nil {
 		return err
 	}
-	status = tracking.RunStatusFinished
+	finished = true
 	return nil
 }
 
@@ -139,11 +122,17 @@ func startRun(ctx context.Context, client *tracking.Client, experimentID string,
 
 // endRun sets a run's final status. It does so even when the program is interrupted: the server never ends a run by
 // itself.
-func endRun(ctx context.Context, client *tracking.Client, runID string, status tracking.RunStatus) error {
+func endRun(ctx context.Context, client *tracking.Client, runID string, finished bool) error {
+	status := tracking.RunStatusFailed
+	switch {
+	case finished:
+		status = tracking.RunStatusFinished
+	case ctx.Err() != nil:
+		status = tracking.RunStatusKilled
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), trackingTime)
 	defer cancel()
-	_, err := client.UpdateRun(ctx, runID, tracking.WithStatus(status), tracking.WithEndTime(time.Now()))
-	return err
+	return client.SetTerminated(ctx, runID, status)
 }
 
 // printBest searches for the runs started since the given time and prints them as a table, the lowest loss first.
@@ -159,10 +148,8 @@ func printBest(ctx context.Context, client *tracking.Client, experimentID string
 	fmt.Fprintln(table, "RUN\tSTATUS\tLOSS\tRUN ID")
 	for _, run := range found.Runs {
 		loss := "-"
-		for _, metric := range run.Data.Metrics {
-			if metric.Key == "loss" {
-				loss = fmt.Sprintf("%.4g", metric.Value)
-			}
+		if metric, ok := run.Data.Metric("loss"); ok {
+			loss = fmt.Sprintf("%.4g", metric.Value)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", run.Info.RunName, run.Info.Status, loss, run.Info.RunID)
 	}
