@@ -273,3 +273,15 @@ func TestAProgramLinksNoTestingCode(t *testing.T) {
 		}
 	}
 }
+
+// A user's program inherits no module but this one.
+func TestAProgramLinksNoOtherModule(t *testing.T) {
+	t.Parallel()
+	output, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./...").Output()
+	require.NoError(t, err)
+	dependencies := strings.Fields(string(output))
+	require.Contains(t, dependencies, rootPath+"/internal/transport")
+	for _, dependency := range dependencies {
+		assert.True(t, dependency == rootPath || strings.HasPrefix(dependency, rootPath+"/"), dependency)
+	}
+}

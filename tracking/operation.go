@@ -16,7 +16,7 @@ type operation[Request, Response any] struct {
 	// name is the name of the method, and of the operation in the spec.
 	name string
 	// send is the method of the generated client.
-	send func(*gen.Client, context.Context, Request, ...gen.RequestEditorFn) (*http.Response, error)
+	send func(*gen.Client, context.Context, Request) (*http.Response, error)
 	// mayRunTwice tells that the server may run the request twice. Then it is retried even if it may have run: after a
 	// timeout, a lost connection, a 500 in HTML, a 502, 503 or 504, or MLflow's BAD_REQUEST. The others are retried only if
 	// the request cannot have run: no connection was made, or the status is 429.
