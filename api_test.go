@@ -230,7 +230,7 @@ func TestAnExportedStrangerIsFound(t *testing.T) {
 		"func F[T gen.Run | int](T) {}":                                      "gen.Run",
 		"func F() iter.Seq2[gen.Run, error] { return nil }":                  "gen.Run",
 		"var V chan [2]gen.Run":                                              "gen.Run",
-		"const C = gen.RunStatusFailed":                                      "gen.RunStatusFailed",
+		"const C = wire.CodeBadRequest":                                      "wire.CodeBadRequest",
 		"type T = gen.Run":                                                   "gen.Run",
 		"type T struct{ Run gen.Run }":                                       "gen.Run",
 		"type T struct{ *gen.Run }":                                          "gen.Run",

@@ -13,28 +13,6 @@ import (
 	"github.com/mlflow-go/mlflow/internal/wire"
 )
 
-// Defines values for LifecycleStage.
-const (
-	LifecycleStageActive  LifecycleStage = "active"
-	LifecycleStageDeleted LifecycleStage = "deleted"
-)
-
-// Defines values for RunStatus.
-const (
-	RunStatusFailed    RunStatus = "FAILED"
-	RunStatusFinished  RunStatus = "FINISHED"
-	RunStatusKilled    RunStatus = "KILLED"
-	RunStatusRunning   RunStatus = "RUNNING"
-	RunStatusScheduled RunStatus = "SCHEDULED"
-)
-
-// Defines values for ViewType.
-const (
-	ViewTypeActiveOnly  ViewType = "ACTIVE_ONLY"
-	ViewTypeAll         ViewType = "ALL"
-	ViewTypeDeletedOnly ViewType = "DELETED_ONLY"
-)
-
 // CreateExperimentRequest defines model for CreateExperimentRequest.
 type CreateExperimentRequest struct {
 	// ArtifactLocation Where to store artifacts; absent or empty means the server's default place.
@@ -73,7 +51,8 @@ type CreateRunRequest struct {
 	// RunName Absent or empty means a name made up by the server.
 	RunName string `json:"run_name,omitempty"`
 
-	// StartTime Without it the run starts in 1970.
+	// StartTime Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
+	// a string. Requests may hold either.
 	StartTime Timestamp `json:"start_time"`
 	Tags      []RunTag  `json:"tags,omitempty"`
 
@@ -160,7 +139,7 @@ type Experiment struct {
 	// a string. Requests may hold either.
 	LastUpdateTime *Timestamp `json:"last_update_time,omitempty"`
 
-	// LifecycleStage Whether an experiment or run is active or marked as deleted.
+	// LifecycleStage Whether an experiment or run is `active`, or marked as `deleted`. Later releases may know other stages.
 	LifecycleStage LifecycleStage `json:"lifecycle_stage,omitempty"`
 
 	// Name Unique among active and deleted experiments (of a workspace).
@@ -304,8 +283,8 @@ func (v *GetRunResponse) ReadJSON(r *wire.Reader) {
 	}
 }
 
-// LifecycleStage Whether an experiment or run is active or marked as deleted.
-type LifecycleStage string
+// LifecycleStage Whether an experiment or run is `active`, or marked as `deleted`. Later releases may know other stages.
+type LifecycleStage = string
 
 // LogBatchRequest defines model for LogBatchRequest.
 type LogBatchRequest struct {
@@ -331,10 +310,12 @@ type LogMetricRequest struct {
 	// RunID A run's ID, chosen by the server.
 	RunID RunID `json:"run_id"`
 
-	// Step May be negative.
+	// Step The step of a metric, any 64-bit integer. MLflow sends a number; servers that follow protobuf's JSON mapping send a
+	// string. Requests may hold either.
 	Step Step `json:"step"`
 
-	// Timestamp Not negative.
+	// Timestamp Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
+	// a string. Requests may hold either.
 	Timestamp Timestamp `json:"timestamp"`
 
 	// Value A 64-bit float: a number, or one of three strings. For any other spelling (a bare `NaN`, `"nan"`) the
@@ -356,7 +337,8 @@ type LogParamRequest struct {
 type Metric struct {
 	Key string `json:"key"`
 
-	// Step The step of a metric, any 64-bit integer. Absent means 0.
+	// Step The step of a metric, any 64-bit integer. MLflow sends a number; servers that follow protobuf's JSON mapping send a
+	// string. Requests may hold either.
 	Step Step `json:"step"`
 
 	// Timestamp Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
@@ -421,6 +403,9 @@ func (v *Param) ReadJSON(r *wire.Reader) {
 		}
 	}
 }
+
+// ReportedRunStatus The status that a run has, one of `RunStatus`. Later releases may know others.
+type ReportedRunStatus = string
 
 // Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
 // `outputs` (models), which belong to operations outside this document.
@@ -499,28 +484,29 @@ type RunInfo struct {
 	// ArtifactURI The URI under which the run's artifacts are stored.
 	ArtifactURI string `json:"artifact_uri,omitempty"`
 
-	// EndTime Absent while the run goes on, and when it was set to 0.
+	// EndTime Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
+	// a string. Requests may hold either.
 	EndTime *Timestamp `json:"end_time,omitempty"`
 
 	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
 	ExperimentID ExperimentID `json:"experiment_id,omitempty"`
 
-	// LifecycleStage Whether an experiment or run is active or marked as deleted.
+	// LifecycleStage Whether an experiment or run is `active`, or marked as `deleted`. Later releases may know other stages.
 	LifecycleStage LifecycleStage `json:"lifecycle_stage,omitempty"`
 
 	// RunID A run's ID, chosen by the server.
 	RunID   RunID  `json:"run_id"`
 	RunName string `json:"run_name,omitempty"`
 
-	// RunUUID The old name of `run_id`; the values are the same.
+	// RunUUID A run's ID, chosen by the server.
 	RunUUID RunID `json:"run_uuid,omitempty"`
 
 	// StartTime Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
 	// a string. Requests may hold either.
 	StartTime *Timestamp `json:"start_time,omitempty"`
 
-	// Status The status of a run. Requests must spell it exactly so. Responses of later releases may hold other values.
-	Status RunStatus `json:"status,omitempty"`
+	// Status The status that a run has, one of `RunStatus`. Later releases may know others.
+	Status ReportedRunStatus `json:"status,omitempty"`
 
 	// UserID As given when the run was created; often `""`.
 	UserID string `json:"user_id,omitempty"`
@@ -562,14 +548,14 @@ func (v *RunInfo) ReadJSON(r *wire.Reader) {
 			v.StartTime = new(Timestamp)
 			v.StartTime.ReadJSON(r)
 		case "status":
-			v.Status = RunStatus(r.Text())
+			v.Status = ReportedRunStatus(r.Text())
 		case "user_id":
 			v.UserID = r.Text()
 		}
 	}
 }
 
-// RunStatus The status of a run. Requests must spell it exactly so. Responses of later releases may hold other values.
+// RunStatus The status that a run gets. It must be spelled exactly so.
 type RunStatus string
 
 // RunTag A tag of a run.
@@ -611,7 +597,7 @@ type SearchExperimentsRequest struct {
 	// PageToken The `next_page_token` of the page before.
 	PageToken string `json:"page_token,omitempty"`
 
-	// ViewType Absent means `ACTIVE_ONLY`.
+	// ViewType Which experiments or runs to search, by lifecycle stage.
 	ViewType ViewType `json:"view_type,omitempty"`
 }
 
@@ -662,7 +648,7 @@ type SearchRunsRequest struct {
 	// PageToken The `next_page_token` of the page before. Tokens are offsets, so new runs shift later pages.
 	PageToken string `json:"page_token,omitempty"`
 
-	// RunViewType Absent means `ACTIVE_ONLY`.
+	// RunViewType Which experiments or runs to search, by lifecycle stage.
 	RunViewType ViewType `json:"run_view_type,omitempty"`
 }
 
@@ -728,7 +714,8 @@ type UpdateExperimentRequest struct {
 
 // UpdateRunRequest defines model for UpdateRunRequest.
 type UpdateRunRequest struct {
-	// EndTime Setting it to 0 removes it, and responses then leave it out.
+	// EndTime Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
+	// a string. Requests may hold either.
 	EndTime *Timestamp `json:"end_time,omitempty"`
 
 	// RunID A run's ID, chosen by the server.
@@ -737,7 +724,7 @@ type UpdateRunRequest struct {
 	// RunName The empty name is ignored.
 	RunName string `json:"run_name,omitempty"`
 
-	// Status The status of a run. Requests must spell it exactly so. Responses of later releases may hold other values.
+	// Status The status that a run gets. It must be spelled exactly so.
 	Status RunStatus `json:"status,omitempty"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -50,7 +51,7 @@ func TestDamagedDocuments(t *testing.T) {
 			"POST /api/2.0/mlflow/runs/log-metric: no such operation",
 		},
 		"a method is another": {
-			"/experiments/create:\n    post:", "/experiments/create:\n    put:",
+			"    post:\n      operationId: CreateExperiment\n", "    put:\n      operationId: CreateExperiment\n",
 			"POST /api/2.0/mlflow/experiments/create: no such operation",
 		},
 		"a query parameter has a typo": {
@@ -87,8 +88,8 @@ func TestDamagedDocuments(t *testing.T) {
 			"LogMetric request: value type",
 		},
 		"an enum lacks a value": {
-			"enum: [active, deleted]", "enum: [active]",
-			"GetRun 200: run.info.lifecycle_stage enum",
+			"enum: [RUNNING, SCHEDULED, FINISHED, FAILED, KILLED]", "enum: [RUNNING, SCHEDULED, FINISHED, KILLED]",
+			"UpdateRun request: status enum",
 		},
 		"a limit is too low": {
 			"maxItems: 1000", "maxItems: 1",
@@ -110,10 +111,29 @@ func TestDamagedDocuments(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			intact := document(t)
-			require.Contains(t, intact, test.intact)
+			require.Positive(t, strings.Count(intact, test.intact), "the document has nothing to damage")
 			found := findings(t, strings.Replace(intact, test.intact, test.damaged, 1))
 			assert.Contains(t, slices.Collect(maps.Keys(found)), test.want)
 		})
+	}
+}
+
+// TestDocumentIsForAnyGenerator keeps what only ours needs out of the document, and in openapi/go.overlay.yaml.
+func TestDocumentIsForAnyGenerator(t *testing.T) {
+	t.Parallel()
+	extension := regexp.MustCompile(`\bx-[\w-]+`)
+	for _, name := range extension.FindAllString(document(t), -1) {
+		assert.Equal(t, "x-mlflow-since", name)
+	}
+}
+
+func TestEveryPathTakesAWorkspace(t *testing.T) {
+	t.Parallel()
+	path := regexp.MustCompile(`(?m)^  (/\S+):\n(.*)`)
+	paths := path.FindAllStringSubmatch(document(t), -1)
+	require.NotEmpty(t, paths)
+	for _, match := range paths {
+		assert.Equal(t, `    parameters: [{$ref: "#/components/parameters/Workspace"}]`, match[2], match[1])
 	}
 }
 
