@@ -66,6 +66,13 @@ check-generate: ## Check that gen/ is what openapi/mlflow.yaml generates
 check-spec: ## Check that openapi/mlflow.yaml is valid OpenAPI
 	@$(TOOL) validate -multi openapi/mlflow.yaml
 
+.PHONY: check-stock
+check-stock: ## Check that others can use openapi/mlflow.yaml: a client made without our settings compiles
+	@set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	$(TOOL) oapi-codegen -package stock -generate types,client -o "$$fresh/client.go" openapi/mlflow.yaml; \
+	cd "$$fresh"; go mod init stock 2>/dev/null; go mod edit -require github.com/oapi-codegen/runtime@v1.8.0; \
+	go mod tidy -e 2>/dev/null; go vet ./...
+
 .PHONY: check-tidy
 check-tidy: ## Check that go.mod holds what the library needs, and no more (make modules checks the others)
 	@go mod tidy -diff || { echo "go.mod is out of date: run go mod tidy" >&2; exit 1; }
@@ -82,7 +89,7 @@ lint: ## Run go vet and the linters of .golangci.yml
 	@cd lab && go vet ./... && $(LINT) run
 
 .PHONY: check
-check: check-tidy check-generate check-spec lint ## Check all that needs no server and no tests
+check: check-tidy check-generate check-spec check-stock lint ## Check all that needs no server and no tests
 
 PLATFORMS := linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 windows/386
 

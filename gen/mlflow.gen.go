@@ -23,19 +23,19 @@ type CreateExperimentRequest struct {
 	Tags []ExperimentTag `json:"tags,omitempty"`
 }
 
-// CreateExperimentResponse defines model for CreateExperimentResponse.
-type CreateExperimentResponse struct {
+// CreateExperimentResult defines model for CreateExperimentResult.
+type CreateExperimentResult struct {
 	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
 	ExperimentID ExperimentID `json:"experiment_id"`
 }
 
-var jsonCreateExperimentResponse = wire.Object{
+var jsonCreateExperimentResult = wire.Object{
 	{Name: "experiment_id", Required: true},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *CreateExperimentResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonCreateExperimentResponse) {
+func (v *CreateExperimentResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonCreateExperimentResult) {
 		switch name {
 		case "experiment_id":
 			v.ExperimentID = ExperimentID(r.Text())
@@ -60,20 +60,20 @@ type CreateRunRequest struct {
 	UserID string `json:"user_id,omitempty"`
 }
 
-// CreateRunResponse defines model for CreateRunResponse.
-type CreateRunResponse struct {
+// CreateRunResult defines model for CreateRunResult.
+type CreateRunResult struct {
 	// Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
 	// `outputs` (models), which belong to operations outside this document.
 	Run *Run `json:"run,omitempty"`
 }
 
-var jsonCreateRunResponse = wire.Object{
+var jsonCreateRunResult = wire.Object{
 	{Name: "run"},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *CreateRunResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonCreateRunResponse) {
+func (v *CreateRunResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonCreateRunResult) {
 		switch name {
 		case "run":
 			v.Run = new(Run)
@@ -219,19 +219,19 @@ func (v *ExperimentTag) ReadJSON(r *wire.Reader) {
 	}
 }
 
-// GetExperimentByNameResponse defines model for GetExperimentByNameResponse.
-type GetExperimentByNameResponse struct {
+// GetExperimentByNameResult defines model for GetExperimentByNameResult.
+type GetExperimentByNameResult struct {
 	// Experiment An experiment.
 	Experiment *Experiment `json:"experiment,omitempty"`
 }
 
-var jsonGetExperimentByNameResponse = wire.Object{
+var jsonGetExperimentByNameResult = wire.Object{
 	{Name: "experiment"},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *GetExperimentByNameResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonGetExperimentByNameResponse) {
+func (v *GetExperimentByNameResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonGetExperimentByNameResult) {
 		switch name {
 		case "experiment":
 			v.Experiment = new(Experiment)
@@ -240,19 +240,19 @@ func (v *GetExperimentByNameResponse) ReadJSON(r *wire.Reader) {
 	}
 }
 
-// GetExperimentResponse defines model for GetExperimentResponse.
-type GetExperimentResponse struct {
+// GetExperimentResult defines model for GetExperimentResult.
+type GetExperimentResult struct {
 	// Experiment An experiment.
 	Experiment *Experiment `json:"experiment,omitempty"`
 }
 
-var jsonGetExperimentResponse = wire.Object{
+var jsonGetExperimentResult = wire.Object{
 	{Name: "experiment"},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *GetExperimentResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonGetExperimentResponse) {
+func (v *GetExperimentResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonGetExperimentResult) {
 		switch name {
 		case "experiment":
 			v.Experiment = new(Experiment)
@@ -261,20 +261,20 @@ func (v *GetExperimentResponse) ReadJSON(r *wire.Reader) {
 	}
 }
 
-// GetRunResponse defines model for GetRunResponse.
-type GetRunResponse struct {
+// GetRunResult defines model for GetRunResult.
+type GetRunResult struct {
 	// Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
 	// `outputs` (models), which belong to operations outside this document.
 	Run *Run `json:"run,omitempty"`
 }
 
-var jsonGetRunResponse = wire.Object{
+var jsonGetRunResult = wire.Object{
 	{Name: "run"},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *GetRunResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonGetRunResponse) {
+func (v *GetRunResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonGetRunResult) {
 		switch name {
 		case "run":
 			v.Run = new(Run)
@@ -601,22 +601,22 @@ type SearchExperimentsRequest struct {
 	ViewType ViewType `json:"view_type,omitempty"`
 }
 
-// SearchExperimentsResponse defines model for SearchExperimentsResponse.
-type SearchExperimentsResponse struct {
+// SearchExperimentsResult defines model for SearchExperimentsResult.
+type SearchExperimentsResult struct {
 	Experiments []Experiment `json:"experiments,omitempty"`
 
 	// NextPageToken Absent or empty on the last page.
 	NextPageToken string `json:"next_page_token,omitempty"`
 }
 
-var jsonSearchExperimentsResponse = wire.Object{
+var jsonSearchExperimentsResult = wire.Object{
 	{Name: "experiments"},
 	{Name: "next_page_token"},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *SearchExperimentsResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonSearchExperimentsResponse) {
+func (v *SearchExperimentsResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonSearchExperimentsResult) {
 		switch name {
 		case "experiments":
 			for range r.List() {
@@ -652,21 +652,21 @@ type SearchRunsRequest struct {
 	RunViewType ViewType `json:"run_view_type,omitempty"`
 }
 
-// SearchRunsResponse defines model for SearchRunsResponse.
-type SearchRunsResponse struct {
+// SearchRunsResult defines model for SearchRunsResult.
+type SearchRunsResult struct {
 	// NextPageToken Absent or empty on the last page.
 	NextPageToken string `json:"next_page_token,omitempty"`
 	Runs          []Run  `json:"runs,omitempty"`
 }
 
-var jsonSearchRunsResponse = wire.Object{
+var jsonSearchRunsResult = wire.Object{
 	{Name: "next_page_token"},
 	{Name: "runs"},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *SearchRunsResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonSearchRunsResponse) {
+func (v *SearchRunsResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonSearchRunsResult) {
 		switch name {
 		case "next_page_token":
 			v.NextPageToken = r.Text()
@@ -728,19 +728,19 @@ type UpdateRunRequest struct {
 	Status RunStatus `json:"status,omitempty"`
 }
 
-// UpdateRunResponse defines model for UpdateRunResponse.
-type UpdateRunResponse struct {
+// UpdateRunResult defines model for UpdateRunResult.
+type UpdateRunResult struct {
 	// RunInfo What is known about a run as such.
 	RunInfo *RunInfo `json:"run_info,omitempty"`
 }
 
-var jsonUpdateRunResponse = wire.Object{
+var jsonUpdateRunResult = wire.Object{
 	{Name: "run_info"},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *UpdateRunResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonUpdateRunResponse) {
+func (v *UpdateRunResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonUpdateRunResult) {
 		switch name {
 		case "run_info":
 			v.RunInfo = new(RunInfo)

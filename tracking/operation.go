@@ -31,13 +31,13 @@ type operation[Request, Response any] struct {
 // The operations, one for each endpoint. The tests hold them against the spec, and the tables of the documentation
 // against them.
 var (
-	createExperiment = operation[gen.CreateExperimentRequest, gen.CreateExperimentResponse]{
+	createExperiment = operation[gen.CreateExperimentRequest, gen.CreateExperimentResult]{
 		name: "CreateExperiment", send: (*gen.Client).CreateExperiment, // the second one would be told that the name is taken
 	}
-	getExperiment = operation[*gen.GetExperimentParams, gen.GetExperimentResponse]{
+	getExperiment = operation[*gen.GetExperimentParams, gen.GetExperimentResult]{
 		name: "GetExperiment", send: (*gen.Client).GetExperiment, mayRunTwice: true,
 	}
-	getExperimentByName = operation[*gen.GetExperimentByNameParams, gen.GetExperimentByNameResponse]{
+	getExperimentByName = operation[*gen.GetExperimentByNameParams, gen.GetExperimentByNameResult]{
 		name: "GetExperimentByName", send: (*gen.Client).GetExperimentByName, mayRunTwice: true,
 	}
 	updateExperiment = operation[gen.UpdateExperimentRequest, gen.EmptyResponse]{
@@ -46,25 +46,25 @@ var (
 	deleteExperiment = operation[gen.DeleteExperimentRequest, gen.EmptyResponse]{
 		name: "DeleteExperiment", send: (*gen.Client).DeleteExperiment, mayRunTwice: true, done: isGone,
 	}
-	searchExperiments = operation[gen.SearchExperimentsRequest, gen.SearchExperimentsResponse]{
+	searchExperiments = operation[gen.SearchExperimentsRequest, gen.SearchExperimentsResult]{
 		name: "SearchExperiments", send: (*gen.Client).SearchExperiments, mayRunTwice: true,
 	}
 	setExperimentTag = operation[gen.SetExperimentTagRequest, gen.EmptyResponse]{
 		name: "SetExperimentTag", send: (*gen.Client).SetExperimentTag, mayRunTwice: true,
 	}
-	createRun = operation[gen.CreateRunRequest, gen.CreateRunResponse]{
+	createRun = operation[gen.CreateRunRequest, gen.CreateRunResult]{
 		name: "CreateRun", send: (*gen.Client).CreateRun, // the second one would create a second run: see WithIdempotencyKey
 	}
-	getRun = operation[*gen.GetRunParams, gen.GetRunResponse]{
+	getRun = operation[*gen.GetRunParams, gen.GetRunResult]{
 		name: "GetRun", send: (*gen.Client).GetRun, mayRunTwice: true,
 	}
-	updateRun = operation[gen.UpdateRunRequest, gen.UpdateRunResponse]{
+	updateRun = operation[gen.UpdateRunRequest, gen.UpdateRunResult]{
 		name: "UpdateRun", send: (*gen.Client).UpdateRun, mayRunTwice: true,
 	}
 	deleteRun = operation[gen.DeleteRunRequest, gen.EmptyResponse]{
 		name: "DeleteRun", send: (*gen.Client).DeleteRun, mayRunTwice: true, // servers respond with 200 to the second one
 	}
-	searchRuns = operation[gen.SearchRunsRequest, gen.SearchRunsResponse]{
+	searchRuns = operation[gen.SearchRunsRequest, gen.SearchRunsResult]{
 		name: "SearchRuns", send: (*gen.Client).SearchRuns, mayRunTwice: true,
 	}
 	logMetric = operation[gen.LogMetricRequest, gen.EmptyResponse]{
