@@ -129,7 +129,7 @@ func TestDocumentIsForAnyGenerator(t *testing.T) {
 
 func TestEveryPathTakesAWorkspace(t *testing.T) {
 	t.Parallel()
-	path := regexp.MustCompile(`(?m)^  (/\S+):\n(.*)`)
+	path := regexp.MustCompile(`(?m)^ {2}(/\S+):\n(.*)`)
 	paths := path.FindAllStringSubmatch(document(t), -1)
 	require.NotEmpty(t, paths)
 	for _, match := range paths {
