@@ -74,6 +74,11 @@ check-stock: ## Check that others can use openapi/mlflow.yaml: a client made wit
 	cd "$$fresh"; go mod init stock 2>/dev/null; go mod edit -require github.com/oapi-codegen/runtime@v1.8.0; \
 	go mod tidy -e 2>/dev/null; go vet ./...
 
+.PHONY: docs
+docs: ## Make one page of openapi/mlflow.yaml for people, .mlflow/docs/index.html (needs Node.js)
+	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes @redocly/cli@2.77.0 build-docs openapi/mlflow.yaml \
+		--inlineBundle --openapi.showExtensions -o .mlflow/docs/index.html
+
 .PHONY: check-tidy
 check-tidy: ## Check that go.mod holds what the library needs, and no more (make modules checks the others)
 	@go mod tidy -diff || { echo "go.mod is out of date: run go mod tidy" >&2; exit 1; }
