@@ -48,11 +48,12 @@ record: ## Record testdata/ from real servers (SERVERS="3.17.2", RUN=TestName)
 generate: ## Regenerate gen/ from openapi/mlflow.yaml
 	$(TOOL) oapi-codegen -config oapi-codegen.yaml -o gen/mlflow.gen.go openapi/mlflow.yaml
 
+# -count=1, since what is cached does not see that files of the root have changed: the spec and testdata/.
 .PHONY: modules
 modules: ## Check and test the modules below the root: lab and examples/sigv4
 	@set -e; for file in $$(find . -mindepth 2 -name go.mod -not -path './.mlflow/*'); do \
 		echo "$${file%/go.mod}"; \
-		(cd "$${file%/go.mod}" && go mod tidy -diff && go vet ./... && go test ./...); \
+		(cd "$${file%/go.mod}" && go mod tidy -diff && go vet ./... && go test -count=1 ./...); \
 	done
 
 .PHONY: check-generate
@@ -70,6 +71,18 @@ check-spec: ## Check that openapi/mlflow.yaml is valid OpenAPI
 drift: ## Compare the spec with MLflow's releases (RELEASE=3.18.0 fetches one first, LATEST=1 looks for a newer one)
 	@go -C lab build -o ../.mlflow/bin/drift ./drift && exec .mlflow/bin/drift $(if $(RELEASE),-release $(RELEASE)) $(if $(LATEST),-latest)
 
+.PHONY: check-stock
+check-stock: ## Check that others can use openapi/mlflow.yaml: a client made without our settings compiles
+	@set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
+	$(TOOL) oapi-codegen -package stock -generate types,client -o "$$fresh/client.go" openapi/mlflow.yaml; \
+	cd "$$fresh"; go mod init stock 2>/dev/null; go mod edit -require github.com/oapi-codegen/runtime@v1.8.0; \
+	go mod tidy -e 2>/dev/null; go vet ./...
+
+.PHONY: docs
+docs: ## Make one page of openapi/mlflow.yaml for people, .mlflow/docs/index.html (needs Node.js)
+	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes @redocly/cli@2.77.0 build-docs openapi/mlflow.yaml \
+		--inlineBundle --openapi.showExtensions -o .mlflow/docs/index.html
+
 .PHONY: check-tidy
 check-tidy: ## Check that go.mod holds what the library needs, and no more (make modules checks the others)
 	@go mod tidy -diff || { echo "go.mod is out of date: run go mod tidy" >&2; exit 1; }
@@ -86,7 +99,7 @@ lint: ## Run go vet and the linters of .golangci.yml
 	@cd lab && go vet ./... && $(LINT) run
 
 .PHONY: check
-check: check-tidy check-generate check-spec lint ## Check all that needs no server and no tests
+check: check-tidy check-generate check-spec check-stock lint ## Check all that needs no server and no tests
 
 PLATFORMS := linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 windows/386
 

@@ -230,7 +230,7 @@ func TestAnExportedStrangerIsFound(t *testing.T) {
 		"func F[T gen.Run | int](T) {}":                                      "gen.Run",
 		"func F() iter.Seq2[gen.Run, error] { return nil }":                  "gen.Run",
 		"var V chan [2]gen.Run":                                              "gen.Run",
-		"const C = gen.RunStatusFailed":                                      "gen.RunStatusFailed",
+		"const C = wire.CodeBadRequest":                                      "wire.CodeBadRequest",
 		"type T = gen.Run":                                                   "gen.Run",
 		"type T struct{ Run gen.Run }":                                       "gen.Run",
 		"type T struct{ *gen.Run }":                                          "gen.Run",
@@ -271,5 +271,17 @@ func TestAProgramLinksNoTestingCode(t *testing.T) {
 		} {
 			assert.False(t, dependency == unwanted || strings.HasPrefix(dependency, unwanted+"/"), dependency)
 		}
+	}
+}
+
+// A user's program inherits this module, the generator's runtime, and what that needs.
+func TestAProgramLinksFewModules(t *testing.T) {
+	t.Parallel()
+	output, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./...").Output()
+	require.NoError(t, err)
+	dependencies := strings.Fields(string(output))
+	require.Contains(t, dependencies, rootPath+"/internal/transport")
+	for _, dependency := range dependencies {
+		assert.Regexp(t, `^github\.com/(mlflow-go/mlflow|oapi-codegen/runtime|google/uuid|apapsch/go-jsonmerge)\b`, dependency)
 	}
 }

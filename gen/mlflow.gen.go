@@ -4,9 +4,9 @@ package gen
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -14,28 +14,6 @@ import (
 
 	"github.com/mlflow-go/mlflow/internal/wire"
 	"github.com/oapi-codegen/runtime"
-)
-
-// Defines values for LifecycleStage.
-const (
-	LifecycleStageActive  LifecycleStage = "active"
-	LifecycleStageDeleted LifecycleStage = "deleted"
-)
-
-// Defines values for RunStatus.
-const (
-	RunStatusFailed    RunStatus = "FAILED"
-	RunStatusFinished  RunStatus = "FINISHED"
-	RunStatusKilled    RunStatus = "KILLED"
-	RunStatusRunning   RunStatus = "RUNNING"
-	RunStatusScheduled RunStatus = "SCHEDULED"
-)
-
-// Defines values for ViewType.
-const (
-	ViewTypeActiveOnly  ViewType = "ACTIVE_ONLY"
-	ViewTypeAll         ViewType = "ALL"
-	ViewTypeDeletedOnly ViewType = "DELETED_ONLY"
 )
 
 // CreateExperimentRequest defines model for CreateExperimentRequest.
@@ -48,19 +26,19 @@ type CreateExperimentRequest struct {
 	Tags []ExperimentTag `json:"tags,omitempty"`
 }
 
-// CreateExperimentResponse defines model for CreateExperimentResponse.
-type CreateExperimentResponse struct {
+// CreateExperimentResult defines model for CreateExperimentResult.
+type CreateExperimentResult struct {
 	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
 	ExperimentID ExperimentID `json:"experiment_id"`
 }
 
-var jsonCreateExperimentResponse = wire.Object{
+var jsonCreateExperimentResult = wire.Object{
 	{Name: "experiment_id", Required: true},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *CreateExperimentResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonCreateExperimentResponse) {
+func (v *CreateExperimentResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonCreateExperimentResult) {
 		switch name {
 		case "experiment_id":
 			v.ExperimentID = ExperimentID(r.Text())
@@ -76,7 +54,8 @@ type CreateRunRequest struct {
 	// RunName Absent or empty means a name made up by the server.
 	RunName string `json:"run_name,omitempty"`
 
-	// StartTime Without it the run starts in 1970.
+	// StartTime Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
+	// a string. Requests may hold either.
 	StartTime Timestamp `json:"start_time"`
 	Tags      []RunTag  `json:"tags,omitempty"`
 
@@ -84,20 +63,20 @@ type CreateRunRequest struct {
 	UserID string `json:"user_id,omitempty"`
 }
 
-// CreateRunResponse defines model for CreateRunResponse.
-type CreateRunResponse struct {
+// CreateRunResult defines model for CreateRunResult.
+type CreateRunResult struct {
 	// Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
 	// `outputs` (models), which belong to operations outside this document.
 	Run *Run `json:"run,omitempty"`
 }
 
-var jsonCreateRunResponse = wire.Object{
+var jsonCreateRunResult = wire.Object{
 	{Name: "run"},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *CreateRunResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonCreateRunResponse) {
+func (v *CreateRunResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonCreateRunResult) {
 		switch name {
 		case "run":
 			v.Run = new(Run)
@@ -139,9 +118,6 @@ type EmptyResponse = wire.Empty
 // ErrorCode The name of MLflow's error code. Proxies are known to put a number here.
 type ErrorCode = wire.ErrorCode
 
-// ErrorPage Text for people, of any form and length.
-type ErrorPage = string
-
 // ErrorResponse An error of MLflow itself. `error_code` is the only part to branch on. Other properties are possible.
 type ErrorResponse struct {
 	// ErrorClass Only in some errors. At times it contradicts `error_code`.
@@ -173,7 +149,7 @@ type Experiment struct {
 	// a string. Requests may hold either.
 	LastUpdateTime *Timestamp `json:"last_update_time,omitempty"`
 
-	// LifecycleStage Whether an experiment or run is active or marked as deleted.
+	// LifecycleStage Whether an experiment or run is `active`, or marked as `deleted`. Later releases may know other stages.
 	LifecycleStage LifecycleStage `json:"lifecycle_stage,omitempty"`
 
 	// Name Unique among active and deleted experiments (of a workspace).
@@ -253,19 +229,19 @@ func (v *ExperimentTag) ReadJSON(r *wire.Reader) {
 	}
 }
 
-// GetExperimentByNameResponse defines model for GetExperimentByNameResponse.
-type GetExperimentByNameResponse struct {
+// GetExperimentByNameResult defines model for GetExperimentByNameResult.
+type GetExperimentByNameResult struct {
 	// Experiment An experiment.
 	Experiment *Experiment `json:"experiment,omitempty"`
 }
 
-var jsonGetExperimentByNameResponse = wire.Object{
+var jsonGetExperimentByNameResult = wire.Object{
 	{Name: "experiment"},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *GetExperimentByNameResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonGetExperimentByNameResponse) {
+func (v *GetExperimentByNameResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonGetExperimentByNameResult) {
 		switch name {
 		case "experiment":
 			v.Experiment = new(Experiment)
@@ -274,19 +250,19 @@ func (v *GetExperimentByNameResponse) ReadJSON(r *wire.Reader) {
 	}
 }
 
-// GetExperimentResponse defines model for GetExperimentResponse.
-type GetExperimentResponse struct {
+// GetExperimentResult defines model for GetExperimentResult.
+type GetExperimentResult struct {
 	// Experiment An experiment.
 	Experiment *Experiment `json:"experiment,omitempty"`
 }
 
-var jsonGetExperimentResponse = wire.Object{
+var jsonGetExperimentResult = wire.Object{
 	{Name: "experiment"},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *GetExperimentResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonGetExperimentResponse) {
+func (v *GetExperimentResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonGetExperimentResult) {
 		switch name {
 		case "experiment":
 			v.Experiment = new(Experiment)
@@ -295,20 +271,20 @@ func (v *GetExperimentResponse) ReadJSON(r *wire.Reader) {
 	}
 }
 
-// GetRunResponse defines model for GetRunResponse.
-type GetRunResponse struct {
+// GetRunResult defines model for GetRunResult.
+type GetRunResult struct {
 	// Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
 	// `outputs` (models), which belong to operations outside this document.
 	Run *Run `json:"run,omitempty"`
 }
 
-var jsonGetRunResponse = wire.Object{
+var jsonGetRunResult = wire.Object{
 	{Name: "run"},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *GetRunResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonGetRunResponse) {
+func (v *GetRunResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonGetRunResult) {
 		switch name {
 		case "run":
 			v.Run = new(Run)
@@ -317,8 +293,8 @@ func (v *GetRunResponse) ReadJSON(r *wire.Reader) {
 	}
 }
 
-// LifecycleStage Whether an experiment or run is active or marked as deleted.
-type LifecycleStage string
+// LifecycleStage Whether an experiment or run is `active`, or marked as `deleted`. Later releases may know other stages.
+type LifecycleStage = string
 
 // LogBatchRequest defines model for LogBatchRequest.
 type LogBatchRequest struct {
@@ -344,10 +320,12 @@ type LogMetricRequest struct {
 	// RunID A run's ID, chosen by the server.
 	RunID RunID `json:"run_id"`
 
-	// Step May be negative.
+	// Step The step of a metric, any 64-bit integer. MLflow sends a number; servers that follow protobuf's JSON mapping send a
+	// string. Requests may hold either.
 	Step Step `json:"step"`
 
-	// Timestamp Not negative.
+	// Timestamp Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
+	// a string. Requests may hold either.
 	Timestamp Timestamp `json:"timestamp"`
 
 	// Value A 64-bit float: a number, or one of three strings. For any other spelling (a bare `NaN`, `"nan"`) the
@@ -369,7 +347,8 @@ type LogParamRequest struct {
 type Metric struct {
 	Key string `json:"key"`
 
-	// Step The step of a metric, any 64-bit integer. Absent means 0.
+	// Step The step of a metric, any 64-bit integer. MLflow sends a number; servers that follow protobuf's JSON mapping send a
+	// string. Requests may hold either.
 	Step Step `json:"step"`
 
 	// Timestamp Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
@@ -434,6 +413,9 @@ func (v *Param) ReadJSON(r *wire.Reader) {
 		}
 	}
 }
+
+// ReportedRunStatus The status that a run has, one of `RunStatus`. Later releases may know others.
+type ReportedRunStatus = string
 
 // RestoreExperimentRequest defines model for RestoreExperimentRequest.
 type RestoreExperimentRequest struct {
@@ -524,28 +506,29 @@ type RunInfo struct {
 	// ArtifactURI The URI under which the run's artifacts are stored.
 	ArtifactURI string `json:"artifact_uri,omitempty"`
 
-	// EndTime Absent while the run goes on, and when it was set to 0.
+	// EndTime Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
+	// a string. Requests may hold either.
 	EndTime *Timestamp `json:"end_time,omitempty"`
 
 	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
 	ExperimentID ExperimentID `json:"experiment_id,omitempty"`
 
-	// LifecycleStage Whether an experiment or run is active or marked as deleted.
+	// LifecycleStage Whether an experiment or run is `active`, or marked as `deleted`. Later releases may know other stages.
 	LifecycleStage LifecycleStage `json:"lifecycle_stage,omitempty"`
 
 	// RunID A run's ID, chosen by the server.
 	RunID   RunID  `json:"run_id"`
 	RunName string `json:"run_name,omitempty"`
 
-	// RunUUID The old name of `run_id`; the values are the same.
+	// RunUUID A run's ID, chosen by the server.
 	RunUUID RunID `json:"run_uuid,omitempty"`
 
 	// StartTime Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
 	// a string. Requests may hold either.
 	StartTime *Timestamp `json:"start_time,omitempty"`
 
-	// Status The status of a run. Requests must spell it exactly so. Responses of later releases may hold other values.
-	Status RunStatus `json:"status,omitempty"`
+	// Status The status that a run has, one of `RunStatus`. Later releases may know others.
+	Status ReportedRunStatus `json:"status,omitempty"`
 
 	// UserID As given when the run was created; often `""`.
 	UserID string `json:"user_id,omitempty"`
@@ -587,14 +570,14 @@ func (v *RunInfo) ReadJSON(r *wire.Reader) {
 			v.StartTime = new(Timestamp)
 			v.StartTime.ReadJSON(r)
 		case "status":
-			v.Status = RunStatus(r.Text())
+			v.Status = ReportedRunStatus(r.Text())
 		case "user_id":
 			v.UserID = r.Text()
 		}
 	}
 }
 
-// RunStatus The status of a run. Requests must spell it exactly so. Responses of later releases may hold other values.
+// RunStatus The status that a run gets. It must be spelled exactly so.
 type RunStatus string
 
 // RunTag A tag of a run.
@@ -636,26 +619,26 @@ type SearchExperimentsRequest struct {
 	// PageToken The `next_page_token` of the page before.
 	PageToken string `json:"page_token,omitempty"`
 
-	// ViewType Absent means `ACTIVE_ONLY`.
+	// ViewType Which experiments or runs to search, by lifecycle stage.
 	ViewType ViewType `json:"view_type,omitempty"`
 }
 
-// SearchExperimentsResponse defines model for SearchExperimentsResponse.
-type SearchExperimentsResponse struct {
+// SearchExperimentsResult defines model for SearchExperimentsResult.
+type SearchExperimentsResult struct {
 	Experiments []Experiment `json:"experiments,omitempty"`
 
 	// NextPageToken Absent or empty on the last page.
 	NextPageToken string `json:"next_page_token,omitempty"`
 }
 
-var jsonSearchExperimentsResponse = wire.Object{
+var jsonSearchExperimentsResult = wire.Object{
 	{Name: "experiments"},
 	{Name: "next_page_token"},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *SearchExperimentsResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonSearchExperimentsResponse) {
+func (v *SearchExperimentsResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonSearchExperimentsResult) {
 		switch name {
 		case "experiments":
 			for range r.List() {
@@ -687,25 +670,25 @@ type SearchRunsRequest struct {
 	// PageToken The `next_page_token` of the page before. Tokens are offsets, so new runs shift later pages.
 	PageToken string `json:"page_token,omitempty"`
 
-	// RunViewType Absent means `ACTIVE_ONLY`.
+	// RunViewType Which experiments or runs to search, by lifecycle stage.
 	RunViewType ViewType `json:"run_view_type,omitempty"`
 }
 
-// SearchRunsResponse defines model for SearchRunsResponse.
-type SearchRunsResponse struct {
+// SearchRunsResult defines model for SearchRunsResult.
+type SearchRunsResult struct {
 	// NextPageToken Absent or empty on the last page.
 	NextPageToken string `json:"next_page_token,omitempty"`
 	Runs          []Run  `json:"runs,omitempty"`
 }
 
-var jsonSearchRunsResponse = wire.Object{
+var jsonSearchRunsResult = wire.Object{
 	{Name: "next_page_token"},
 	{Name: "runs"},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *SearchRunsResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonSearchRunsResponse) {
+func (v *SearchRunsResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonSearchRunsResult) {
 		switch name {
 		case "next_page_token":
 			v.NextPageToken = r.Text()
@@ -753,7 +736,8 @@ type UpdateExperimentRequest struct {
 
 // UpdateRunRequest defines model for UpdateRunRequest.
 type UpdateRunRequest struct {
-	// EndTime Setting it to 0 removes it, and responses then leave it out.
+	// EndTime Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
+	// a string. Requests may hold either.
 	EndTime *Timestamp `json:"end_time,omitempty"`
 
 	// RunID A run's ID, chosen by the server.
@@ -762,23 +746,23 @@ type UpdateRunRequest struct {
 	// RunName The empty name is ignored.
 	RunName string `json:"run_name,omitempty"`
 
-	// Status The status of a run. Requests must spell it exactly so. Responses of later releases may hold other values.
+	// Status The status that a run gets. It must be spelled exactly so.
 	Status RunStatus `json:"status,omitempty"`
 }
 
-// UpdateRunResponse defines model for UpdateRunResponse.
-type UpdateRunResponse struct {
+// UpdateRunResult defines model for UpdateRunResult.
+type UpdateRunResult struct {
 	// RunInfo What is known about a run as such.
 	RunInfo *RunInfo `json:"run_info,omitempty"`
 }
 
-var jsonUpdateRunResponse = wire.Object{
+var jsonUpdateRunResult = wire.Object{
 	{Name: "run_info"},
 }
 
 // ReadJSON reads a response, or a part of one.
-func (v *UpdateRunResponse) ReadJSON(r *wire.Reader) {
-	for name := range r.Object(jsonUpdateRunResponse) {
+func (v *UpdateRunResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonUpdateRunResult) {
 		switch name {
 		case "run_info":
 			v.RunInfo = new(RunInfo)
@@ -789,30 +773,6 @@ func (v *UpdateRunResponse) ReadJSON(r *wire.Reader) {
 
 // ViewType Which experiments or runs to search, by lifecycle stage.
 type ViewType string
-
-// Done An object without properties. What has any is not the response of a success.
-type Done = EmptyResponse
-
-// InvalidRequest An error of MLflow itself. `error_code` is the only part to branch on. Other properties are possible.
-type InvalidRequest = ErrorResponse
-
-// NotFound An error of MLflow itself. `error_code` is the only part to branch on. Other properties are possible.
-type NotFound = ErrorResponse
-
-// OtherError An error of MLflow itself. `error_code` is the only part to branch on. Other properties are possible.
-type OtherError = ErrorResponse
-
-// PermissionDenied An error of MLflow itself. `error_code` is the only part to branch on. Other properties are possible.
-type PermissionDenied = ErrorResponse
-
-// ServerError An error of MLflow itself. `error_code` is the only part to branch on. Other properties are possible.
-type ServerError = ErrorResponse
-
-// Unauthenticated An error of MLflow itself. `error_code` is the only part to branch on. Other properties are possible.
-type Unauthenticated = ErrorResponse
-
-// Unavailable An error of MLflow itself. `error_code` is the only part to branch on. Other properties are possible.
-type Unavailable = ErrorResponse
 
 // GetExperimentParams defines parameters for GetExperiment.
 type GetExperimentParams struct {
@@ -829,2072 +789,168 @@ type GetRunParams struct {
 	RunID RunID `form:"run_id" json:"run_id"`
 }
 
-// CreateExperimentJSONRequestBody defines body for CreateExperiment for application/json ContentType.
-type CreateExperimentJSONRequestBody = CreateExperimentRequest
-
-// DeleteExperimentJSONRequestBody defines body for DeleteExperiment for application/json ContentType.
-type DeleteExperimentJSONRequestBody = DeleteExperimentRequest
-
-// DeleteExperimentTagJSONRequestBody defines body for DeleteExperimentTag for application/json ContentType.
-type DeleteExperimentTagJSONRequestBody = DeleteExperimentTagRequest
-
-// RestoreExperimentJSONRequestBody defines body for RestoreExperiment for application/json ContentType.
-type RestoreExperimentJSONRequestBody = RestoreExperimentRequest
-
-// SearchExperimentsJSONRequestBody defines body for SearchExperiments for application/json ContentType.
-type SearchExperimentsJSONRequestBody = SearchExperimentsRequest
-
-// SetExperimentTagJSONRequestBody defines body for SetExperimentTag for application/json ContentType.
-type SetExperimentTagJSONRequestBody = SetExperimentTagRequest
-
-// UpdateExperimentJSONRequestBody defines body for UpdateExperiment for application/json ContentType.
-type UpdateExperimentJSONRequestBody = UpdateExperimentRequest
-
-// CreateRunJSONRequestBody defines body for CreateRun for application/json ContentType.
-type CreateRunJSONRequestBody = CreateRunRequest
-
-// DeleteRunJSONRequestBody defines body for DeleteRun for application/json ContentType.
-type DeleteRunJSONRequestBody = DeleteRunRequest
-
-// DeleteTagJSONRequestBody defines body for DeleteTag for application/json ContentType.
-type DeleteTagJSONRequestBody = DeleteTagRequest
-
-// LogBatchJSONRequestBody defines body for LogBatch for application/json ContentType.
-type LogBatchJSONRequestBody = LogBatchRequest
-
-// LogMetricJSONRequestBody defines body for LogMetric for application/json ContentType.
-type LogMetricJSONRequestBody = LogMetricRequest
-
-// LogParamJSONRequestBody defines body for LogParam for application/json ContentType.
-type LogParamJSONRequestBody = LogParamRequest
-
-// RestoreRunJSONRequestBody defines body for RestoreRun for application/json ContentType.
-type RestoreRunJSONRequestBody = RestoreRunRequest
-
-// SearchRunsJSONRequestBody defines body for SearchRuns for application/json ContentType.
-type SearchRunsJSONRequestBody = SearchRunsRequest
-
-// SetTagJSONRequestBody defines body for SetTag for application/json ContentType.
-type SetTagJSONRequestBody = SetTagRequest
-
-// UpdateRunJSONRequestBody defines body for UpdateRun for application/json ContentType.
-type UpdateRunJSONRequestBody = UpdateRunRequest
-
-// RequestEditorFn is the function signature for the RequestEditor callback function
-type RequestEditorFn func(ctx context.Context, req *http.Request) error
-
-// Doer performs HTTP requests.
-//
-// The standard http.Client implements this interface.
-type HttpRequestDoer interface {
-	Do(req *http.Request) (*http.Response, error)
-}
-
-// Client which conforms to the OpenAPI3 specification for this service.
+// A Client sends requests, and returns the responses as they come.
 type Client struct {
-	// The endpoint of the server conforming to this interface, with scheme,
-	// https://api.deepmap.com for example. This can contain a path relative
-	// to the server, such as https://api.deepmap.com/dev-test, and all the
-	// paths in the swagger spec will be appended to the server.
+	// Server is the URL of the server, with a slash at its end.
 	Server string
-
-	// Doer for performing requests, typically a *http.Client with any
-	// customized settings, such as certificate chains.
-	Client HttpRequestDoer
-
-	// A list of callbacks for modifying requests which are generated before sending over
-	// the network.
-	RequestEditors []RequestEditorFn
-}
-
-// ClientOption allows setting custom parameters during construction
-type ClientOption func(*Client) error
-
-// Creates a new Client, with reasonable defaults
-func NewClient(server string, opts ...ClientOption) (*Client, error) {
-	// create a client with sane default values
-	client := Client{
-		Server: server,
-	}
-	// mutate client and add all optional params
-	for _, o := range opts {
-		if err := o(&client); err != nil {
-			return nil, err
-		}
-	}
-	// ensure the server URL always has a trailing slash
-	if !strings.HasSuffix(client.Server, "/") {
-		client.Server += "/"
-	}
-	// create httpClient, if not already present
-	if client.Client == nil {
-		client.Client = &http.Client{}
-	}
-	return &client, nil
-}
-
-// WithHTTPClient allows overriding the default Doer, which is
-// automatically created using http.Client. This is useful for tests.
-func WithHTTPClient(doer HttpRequestDoer) ClientOption {
-	return func(c *Client) error {
-		c.Client = doer
-		return nil
-	}
-}
-
-// WithRequestEditorFn allows setting up a callback function, which will be
-// called right before sending the request. This can be used to mutate the request.
-func WithRequestEditorFn(fn RequestEditorFn) ClientOption {
-	return func(c *Client) error {
-		c.RequestEditors = append(c.RequestEditors, fn)
-		return nil
-	}
-}
-
-// The interface specification for the client above.
-type ClientInterface interface {
-
-	// CreateExperimentWithBody Create an experiment
-	//
-	// The name must not be taken by an active or a deleted experiment. A taken name is 400 `RESOURCE_ALREADY_EXISTS`;
-	// before 3.4, if `artifact_location` is given, it can be 400 `BAD_REQUEST`. If a tag key occurs twice, the response
-	// is 400 `RESOURCE_ALREADY_EXISTS` as well, although no such experiment exists.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/experiments/create (the `CreateExperiment` operationId).
-	CreateExperimentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CreateExperiment Create an experiment
-	//
-	// The name must not be taken by an active or a deleted experiment. A taken name is 400 `RESOURCE_ALREADY_EXISTS`;
-	// before 3.4, if `artifact_location` is given, it can be 400 `BAD_REQUEST`. If a tag key occurs twice, the response
-	// is 400 `RESOURCE_ALREADY_EXISTS` as well, although no such experiment exists.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/experiments/create (the `CreateExperiment` operationId).
-	CreateExperiment(ctx context.Context, body CreateExperimentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// DeleteExperimentWithBody Delete an experiment
-	//
-	// The experiment and its runs are marked as deleted and can be restored; the name stays taken. Deleting it again
-	// is 404 `RESOURCE_DOES_NOT_EXIST`.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/experiments/delete (the `DeleteExperiment` operationId).
-	DeleteExperimentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// DeleteExperiment Delete an experiment
-	//
-	// The experiment and its runs are marked as deleted and can be restored; the name stays taken. Deleting it again
-	// is 404 `RESOURCE_DOES_NOT_EXIST`.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/experiments/delete (the `DeleteExperiment` operationId).
-	DeleteExperiment(ctx context.Context, body DeleteExperimentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// DeleteExperimentTagWithBody Delete a tag of an experiment
-	//
-	// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion. Servers before 3.2 have no
-	// such path: 404 with an HTML page.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/experiments/delete-experiment-tag (the `DeleteExperimentTag` operationId).
-	DeleteExperimentTagWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// DeleteExperimentTag Delete a tag of an experiment
-	//
-	// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion. Servers before 3.2 have no
-	// such path: 404 with an HTML page.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/experiments/delete-experiment-tag (the `DeleteExperimentTag` operationId).
-	DeleteExperimentTag(ctx context.Context, body DeleteExperimentTagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// GetExperiment Get an experiment by its ID
-	//
-	// Deleted experiments are found too. An ID that is not a number is 404 up to 3.2, 500 `INTERNAL_ERROR` from 3.3 to
-	// 3.8 and 400 `INVALID_PARAMETER_VALUE` from 3.9; on PostgreSQL 400 `BAD_REQUEST` up to 3.8.
-	//
-	// Corresponds with GET /api/2.0/mlflow/experiments/get (the `GetExperiment` operationId).
-	GetExperiment(ctx context.Context, params *GetExperimentParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// GetExperimentByName Get an experiment by its name
-	//
-	// Deleted experiments are found too, as they hold on to their names.
-	//
-	// Corresponds with GET /api/2.0/mlflow/experiments/get-by-name (the `GetExperimentByName` operationId).
-	GetExperimentByName(ctx context.Context, params *GetExperimentByNameParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// RestoreExperimentWithBody Restore a deleted experiment
-	//
-	// The experiment is active again, and so are all its runs, even those that had been deleted before the experiment
-	// was. Restoring an experiment that is not deleted is 404 `RESOURCE_DOES_NOT_EXIST`.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/experiments/restore (the `RestoreExperiment` operationId).
-	RestoreExperimentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// RestoreExperiment Restore a deleted experiment
-	//
-	// The experiment is active again, and so are all its runs, even those that had been deleted before the experiment
-	// was. Restoring an experiment that is not deleted is 404 `RESOURCE_DOES_NOT_EXIST`.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/experiments/restore (the `RestoreExperiment` operationId).
-	RestoreExperiment(ctx context.Context, body RestoreExperimentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// SearchExperimentsWithBody Search experiments
-	//
-	// Newest first unless `order_by` says otherwise. The same path accepts GET with query parameters, which offers
-	// nothing more.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/experiments/search (the `SearchExperiments` operationId).
-	SearchExperimentsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// SearchExperiments Search experiments
-	//
-	// Newest first unless `order_by` says otherwise. The same path accepts GET with query parameters, which offers
-	// nothing more.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/experiments/search (the `SearchExperiments` operationId).
-	SearchExperiments(ctx context.Context, body SearchExperimentsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// SetExperimentTagWithBody Set a tag of an experiment
-	//
-	// Replaces the value that the tag had. Values longer than 5000 (20000 from 3.16) are refused, as is any tag of a
-	// deleted experiment.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/experiments/set-experiment-tag (the `SetExperimentTag` operationId).
-	SetExperimentTagWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// SetExperimentTag Set a tag of an experiment
-	//
-	// Replaces the value that the tag had. Values longer than 5000 (20000 from 3.16) are refused, as is any tag of a
-	// deleted experiment.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/experiments/set-experiment-tag (the `SetExperimentTag` operationId).
-	SetExperimentTag(ctx context.Context, body SetExperimentTagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// UpdateExperimentWithBody Rename an experiment
-	//
-	// A taken name is 400 `BAD_REQUEST` (`RESOURCE_ALREADY_EXISTS` on a file store). Renaming a deleted experiment is
-	// 500 `INVALID_STATE`, which is final.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/experiments/update (the `UpdateExperiment` operationId).
-	UpdateExperimentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// UpdateExperiment Rename an experiment
-	//
-	// A taken name is 400 `BAD_REQUEST` (`RESOURCE_ALREADY_EXISTS` on a file store). Renaming a deleted experiment is
-	// 500 `INVALID_STATE`, which is final.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/experiments/update (the `UpdateExperiment` operationId).
-	UpdateExperiment(ctx context.Context, body UpdateExperimentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CreateRunWithBody Create a run
-	//
-	// Starts a run, with status `RUNNING`. There is no idempotency key: the same request twice makes two runs. The tag
-	// `mlflow.runName` and `run_name` set the same thing; if both are given and differ, the response is 400
-	// `INVALID_PARAMETER_VALUE`.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/create (the `CreateRun` operationId).
-	CreateRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// CreateRun Create a run
-	//
-	// Starts a run, with status `RUNNING`. There is no idempotency key: the same request twice makes two runs. The tag
-	// `mlflow.runName` and `run_name` set the same thing; if both are given and differ, the response is 400
-	// `INVALID_PARAMETER_VALUE`.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/create (the `CreateRun` operationId).
-	CreateRun(ctx context.Context, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// DeleteRunWithBody Delete a run
-	//
-	// The run is marked as deleted and can be restored. Deleting it again is a success.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/delete (the `DeleteRun` operationId).
-	DeleteRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// DeleteRun Delete a run
-	//
-	// The run is marked as deleted and can be restored. Deleting it again is a success.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/delete (the `DeleteRun` operationId).
-	DeleteRun(ctx context.Context, body DeleteRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// DeleteTagWithBody Delete a tag of a run
-	//
-	// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/delete-tag (the `DeleteTag` operationId).
-	DeleteTagWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// DeleteTag Delete a tag of a run
-	//
-	// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/delete-tag (the `DeleteTag` operationId).
-	DeleteTag(ctx context.Context, body DeleteTagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// GetRun Get a run
-	//
-	// Deleted runs are found too. Of each metric only the latest point is returned: the one with the highest step, then
-	// the highest timestamp, then the highest value.
-	//
-	// Corresponds with GET /api/2.0/mlflow/runs/get (the `GetRun` operationId).
-	GetRun(ctx context.Context, params *GetRunParams, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// LogBatchWithBody Log metrics, params and tags together
-	//
-	// At most 1000 metrics, 100 params, 100 tags and 1000 items in all; Databricks also limits the body to 1 MB. The
-	// limits, the names and the uniqueness of param keys are checked before anything is stored. After that params,
-	// metrics and tags are stored one kind after the other, so a failure can leave a part behind. If a tag
-	// key occurs twice, the last value counts. The response to a list that is `null` is 500 with an HTML page.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/log-batch (the `LogBatch` operationId).
-	LogBatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// LogBatch Log metrics, params and tags together
-	//
-	// At most 1000 metrics, 100 params, 100 tags and 1000 items in all; Databricks also limits the body to 1 MB. The
-	// limits, the names and the uniqueness of param keys are checked before anything is stored. After that params,
-	// metrics and tags are stored one kind after the other, so a failure can leave a part behind. If a tag
-	// key occurs twice, the last value counts. The response to a list that is `null` is 500 with an HTML page.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/log-batch (the `LogBatch` operationId).
-	LogBatch(ctx context.Context, body LogBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// LogMetricWithBody Log one point of a metric
-	//
-	// If the same point (key, timestamp, step and value) is logged again, the response is 200 and the point is stored
-	// once, with two exceptions: for a NaN it is 400 `BAD_REQUEST` up to 3.15, and a file store keeps both points.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/log-metric (the `LogMetric` operationId).
-	LogMetricWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// LogMetric Log one point of a metric
-	//
-	// If the same point (key, timestamp, step and value) is logged again, the response is 200 and the point is stored
-	// once, with two exceptions: for a NaN it is 400 `BAD_REQUEST` up to 3.15, and a file store keeps both points.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/log-metric (the `LogMetric` operationId).
-	LogMetric(ctx context.Context, body LogMetricJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// LogParamWithBody Log a param
-	//
-	// A param is written once: the same value again is a success, another one is 400 `INVALID_PARAMETER_VALUE`. Values
-	// longer than 6000 are cut off in silence from 2.11 on, unless the server was told to refuse them.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/log-parameter (the `LogParam` operationId).
-	LogParamWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// LogParam Log a param
-	//
-	// A param is written once: the same value again is a success, another one is 400 `INVALID_PARAMETER_VALUE`. Values
-	// longer than 6000 are cut off in silence from 2.11 on, unless the server was told to refuse them.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/log-parameter (the `LogParam` operationId).
-	LogParam(ctx context.Context, body LogParamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// RestoreRunWithBody Restore a deleted run
-	//
-	// The run is active again. Restoring a run that is not deleted is a success.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/restore (the `RestoreRun` operationId).
-	RestoreRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// RestoreRun Restore a deleted run
-	//
-	// The run is active again. Restoring a run that is not deleted is a success.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/restore (the `RestoreRun` operationId).
-	RestoreRun(ctx context.Context, body RestoreRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// SearchRunsWithBody Search runs
-	//
-	// Latest start first unless `order_by` says otherwise. Under basic auth, experiments that the user may not read are
-	// left out in silence from 3.6 on; before, their runs are shown.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/search (the `SearchRuns` operationId).
-	SearchRunsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// SearchRuns Search runs
-	//
-	// Latest start first unless `order_by` says otherwise. Under basic auth, experiments that the user may not read are
-	// left out in silence from 3.6 on; before, their runs are shown.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/search (the `SearchRuns` operationId).
-	SearchRuns(ctx context.Context, body SearchRunsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// SetTagWithBody Set a tag of a run
-	//
-	// Replaces the value that the tag had. Values longer than 8000 (5000 before 2.17) are cut off in silence from 2.11
-	// on, unless the server was told to refuse them. Setting `mlflow.runName` renames the run.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/set-tag (the `SetTag` operationId).
-	SetTagWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// SetTag Set a tag of a run
-	//
-	// Replaces the value that the tag had. Values longer than 8000 (5000 before 2.17) are cut off in silence from 2.11
-	// on, unless the server was told to refuse them. Setting `mlflow.runName` renames the run.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/set-tag (the `SetTag` operationId).
-	SetTag(ctx context.Context, body SetTagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// UpdateRunWithBody Change a run's status, end time or name
-	//
-	// Absent properties are not changed. The server responds with 200 to a status that it does not know, and ignores it:
-	// compare the status in the response. Deleted runs cannot be changed.
-	//
-	// Takes any type of body and a specified content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/update (the `UpdateRun` operationId).
-	UpdateRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
-
-	// UpdateRun Change a run's status, end time or name
-	//
-	// Absent properties are not changed. The server responds with 200 to a status that it does not know, and ignores it:
-	// compare the status in the response. Deleted runs cannot be changed.
-	//
-	// Takes a body of the `application/json` content type.
-	//
-	// Corresponds with POST /api/2.0/mlflow/runs/update (the `UpdateRun` operationId).
-	UpdateRun(ctx context.Context, body UpdateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
-}
-
-// CreateExperimentWithBody Create an experiment
-//
-// The name must not be taken by an active or a deleted experiment. A taken name is 400 `RESOURCE_ALREADY_EXISTS`;
-// before 3.4, if `artifact_location` is given, it can be 400 `BAD_REQUEST`. If a tag key occurs twice, the response
-// is 400 `RESOURCE_ALREADY_EXISTS` as well, although no such experiment exists.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/experiments/create (the `CreateExperiment` operationId).
-func (c *Client) CreateExperimentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateExperimentRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// CreateExperiment Create an experiment
-//
-// The name must not be taken by an active or a deleted experiment. A taken name is 400 `RESOURCE_ALREADY_EXISTS`;
-// before 3.4, if `artifact_location` is given, it can be 400 `BAD_REQUEST`. If a tag key occurs twice, the response
-// is 400 `RESOURCE_ALREADY_EXISTS` as well, although no such experiment exists.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/experiments/create (the `CreateExperiment` operationId).
-func (c *Client) CreateExperiment(ctx context.Context, body CreateExperimentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateExperimentRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// DeleteExperimentWithBody Delete an experiment
-//
-// The experiment and its runs are marked as deleted and can be restored; the name stays taken. Deleting it again
-// is 404 `RESOURCE_DOES_NOT_EXIST`.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/experiments/delete (the `DeleteExperiment` operationId).
-func (c *Client) DeleteExperimentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteExperimentRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// DeleteExperiment Delete an experiment
-//
-// The experiment and its runs are marked as deleted and can be restored; the name stays taken. Deleting it again
-// is 404 `RESOURCE_DOES_NOT_EXIST`.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/experiments/delete (the `DeleteExperiment` operationId).
-func (c *Client) DeleteExperiment(ctx context.Context, body DeleteExperimentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteExperimentRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// DeleteExperimentTagWithBody Delete a tag of an experiment
-//
-// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion. Servers before 3.2 have no
-// such path: 404 with an HTML page.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/experiments/delete-experiment-tag (the `DeleteExperimentTag` operationId).
-func (c *Client) DeleteExperimentTagWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteExperimentTagRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// DeleteExperimentTag Delete a tag of an experiment
-//
-// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion. Servers before 3.2 have no
-// such path: 404 with an HTML page.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/experiments/delete-experiment-tag (the `DeleteExperimentTag` operationId).
-func (c *Client) DeleteExperimentTag(ctx context.Context, body DeleteExperimentTagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteExperimentTagRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// GetExperiment Get an experiment by its ID
-//
-// Deleted experiments are found too. An ID that is not a number is 404 up to 3.2, 500 `INTERNAL_ERROR` from 3.3 to
-// 3.8 and 400 `INVALID_PARAMETER_VALUE` from 3.9; on PostgreSQL 400 `BAD_REQUEST` up to 3.8.
-//
-// Corresponds with GET /api/2.0/mlflow/experiments/get (the `GetExperiment` operationId).
-func (c *Client) GetExperiment(ctx context.Context, params *GetExperimentParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetExperimentRequest(c.Server, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// GetExperimentByName Get an experiment by its name
-//
-// Deleted experiments are found too, as they hold on to their names.
-//
-// Corresponds with GET /api/2.0/mlflow/experiments/get-by-name (the `GetExperimentByName` operationId).
-func (c *Client) GetExperimentByName(ctx context.Context, params *GetExperimentByNameParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetExperimentByNameRequest(c.Server, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// RestoreExperimentWithBody Restore a deleted experiment
-//
-// The experiment is active again, and so are all its runs, even those that had been deleted before the experiment
-// was. Restoring an experiment that is not deleted is 404 `RESOURCE_DOES_NOT_EXIST`.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/experiments/restore (the `RestoreExperiment` operationId).
-func (c *Client) RestoreExperimentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRestoreExperimentRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// RestoreExperiment Restore a deleted experiment
-//
-// The experiment is active again, and so are all its runs, even those that had been deleted before the experiment
-// was. Restoring an experiment that is not deleted is 404 `RESOURCE_DOES_NOT_EXIST`.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/experiments/restore (the `RestoreExperiment` operationId).
-func (c *Client) RestoreExperiment(ctx context.Context, body RestoreExperimentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRestoreExperimentRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// SearchExperimentsWithBody Search experiments
-//
-// Newest first unless `order_by` says otherwise. The same path accepts GET with query parameters, which offers
-// nothing more.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/experiments/search (the `SearchExperiments` operationId).
-func (c *Client) SearchExperimentsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSearchExperimentsRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// SearchExperiments Search experiments
-//
-// Newest first unless `order_by` says otherwise. The same path accepts GET with query parameters, which offers
-// nothing more.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/experiments/search (the `SearchExperiments` operationId).
-func (c *Client) SearchExperiments(ctx context.Context, body SearchExperimentsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSearchExperimentsRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// SetExperimentTagWithBody Set a tag of an experiment
-//
-// Replaces the value that the tag had. Values longer than 5000 (20000 from 3.16) are refused, as is any tag of a
-// deleted experiment.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/experiments/set-experiment-tag (the `SetExperimentTag` operationId).
-func (c *Client) SetExperimentTagWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSetExperimentTagRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// SetExperimentTag Set a tag of an experiment
-//
-// Replaces the value that the tag had. Values longer than 5000 (20000 from 3.16) are refused, as is any tag of a
-// deleted experiment.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/experiments/set-experiment-tag (the `SetExperimentTag` operationId).
-func (c *Client) SetExperimentTag(ctx context.Context, body SetExperimentTagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSetExperimentTagRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// UpdateExperimentWithBody Rename an experiment
-//
-// A taken name is 400 `BAD_REQUEST` (`RESOURCE_ALREADY_EXISTS` on a file store). Renaming a deleted experiment is
-// 500 `INVALID_STATE`, which is final.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/experiments/update (the `UpdateExperiment` operationId).
-func (c *Client) UpdateExperimentWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewUpdateExperimentRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// UpdateExperiment Rename an experiment
-//
-// A taken name is 400 `BAD_REQUEST` (`RESOURCE_ALREADY_EXISTS` on a file store). Renaming a deleted experiment is
-// 500 `INVALID_STATE`, which is final.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/experiments/update (the `UpdateExperiment` operationId).
-func (c *Client) UpdateExperiment(ctx context.Context, body UpdateExperimentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewUpdateExperimentRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// CreateRunWithBody Create a run
-//
-// Starts a run, with status `RUNNING`. There is no idempotency key: the same request twice makes two runs. The tag
-// `mlflow.runName` and `run_name` set the same thing; if both are given and differ, the response is 400
-// `INVALID_PARAMETER_VALUE`.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/create (the `CreateRun` operationId).
-func (c *Client) CreateRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateRunRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// CreateRun Create a run
-//
-// Starts a run, with status `RUNNING`. There is no idempotency key: the same request twice makes two runs. The tag
-// `mlflow.runName` and `run_name` set the same thing; if both are given and differ, the response is 400
-// `INVALID_PARAMETER_VALUE`.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/create (the `CreateRun` operationId).
-func (c *Client) CreateRun(ctx context.Context, body CreateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewCreateRunRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// DeleteRunWithBody Delete a run
-//
-// The run is marked as deleted and can be restored. Deleting it again is a success.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/delete (the `DeleteRun` operationId).
-func (c *Client) DeleteRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteRunRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// DeleteRun Delete a run
-//
-// The run is marked as deleted and can be restored. Deleting it again is a success.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/delete (the `DeleteRun` operationId).
-func (c *Client) DeleteRun(ctx context.Context, body DeleteRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteRunRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// DeleteTagWithBody Delete a tag of a run
-//
-// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/delete-tag (the `DeleteTag` operationId).
-func (c *Client) DeleteTagWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteTagRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// DeleteTag Delete a tag of a run
-//
-// A tag that is not there is 404 `RESOURCE_DOES_NOT_EXIST`, and so is a second deletion.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/delete-tag (the `DeleteTag` operationId).
-func (c *Client) DeleteTag(ctx context.Context, body DeleteTagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewDeleteTagRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// GetRun Get a run
-//
-// Deleted runs are found too. Of each metric only the latest point is returned: the one with the highest step, then
-// the highest timestamp, then the highest value.
-//
-// Corresponds with GET /api/2.0/mlflow/runs/get (the `GetRun` operationId).
-func (c *Client) GetRun(ctx context.Context, params *GetRunParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewGetRunRequest(c.Server, params)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// LogBatchWithBody Log metrics, params and tags together
-//
-// At most 1000 metrics, 100 params, 100 tags and 1000 items in all; Databricks also limits the body to 1 MB. The
-// limits, the names and the uniqueness of param keys are checked before anything is stored. After that params,
-// metrics and tags are stored one kind after the other, so a failure can leave a part behind. If a tag
-// key occurs twice, the last value counts. The response to a list that is `null` is 500 with an HTML page.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/log-batch (the `LogBatch` operationId).
-func (c *Client) LogBatchWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLogBatchRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// LogBatch Log metrics, params and tags together
-//
-// At most 1000 metrics, 100 params, 100 tags and 1000 items in all; Databricks also limits the body to 1 MB. The
-// limits, the names and the uniqueness of param keys are checked before anything is stored. After that params,
-// metrics and tags are stored one kind after the other, so a failure can leave a part behind. If a tag
-// key occurs twice, the last value counts. The response to a list that is `null` is 500 with an HTML page.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/log-batch (the `LogBatch` operationId).
-func (c *Client) LogBatch(ctx context.Context, body LogBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLogBatchRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// LogMetricWithBody Log one point of a metric
-//
-// If the same point (key, timestamp, step and value) is logged again, the response is 200 and the point is stored
-// once, with two exceptions: for a NaN it is 400 `BAD_REQUEST` up to 3.15, and a file store keeps both points.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/log-metric (the `LogMetric` operationId).
-func (c *Client) LogMetricWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLogMetricRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// LogMetric Log one point of a metric
-//
-// If the same point (key, timestamp, step and value) is logged again, the response is 200 and the point is stored
-// once, with two exceptions: for a NaN it is 400 `BAD_REQUEST` up to 3.15, and a file store keeps both points.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/log-metric (the `LogMetric` operationId).
-func (c *Client) LogMetric(ctx context.Context, body LogMetricJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLogMetricRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// LogParamWithBody Log a param
-//
-// A param is written once: the same value again is a success, another one is 400 `INVALID_PARAMETER_VALUE`. Values
-// longer than 6000 are cut off in silence from 2.11 on, unless the server was told to refuse them.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/log-parameter (the `LogParam` operationId).
-func (c *Client) LogParamWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLogParamRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// LogParam Log a param
-//
-// A param is written once: the same value again is a success, another one is 400 `INVALID_PARAMETER_VALUE`. Values
-// longer than 6000 are cut off in silence from 2.11 on, unless the server was told to refuse them.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/log-parameter (the `LogParam` operationId).
-func (c *Client) LogParam(ctx context.Context, body LogParamJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewLogParamRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// RestoreRunWithBody Restore a deleted run
-//
-// The run is active again. Restoring a run that is not deleted is a success.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/restore (the `RestoreRun` operationId).
-func (c *Client) RestoreRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRestoreRunRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// RestoreRun Restore a deleted run
-//
-// The run is active again. Restoring a run that is not deleted is a success.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/restore (the `RestoreRun` operationId).
-func (c *Client) RestoreRun(ctx context.Context, body RestoreRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewRestoreRunRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// SearchRunsWithBody Search runs
-//
-// Latest start first unless `order_by` says otherwise. Under basic auth, experiments that the user may not read are
-// left out in silence from 3.6 on; before, their runs are shown.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/search (the `SearchRuns` operationId).
-func (c *Client) SearchRunsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSearchRunsRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// SearchRuns Search runs
-//
-// Latest start first unless `order_by` says otherwise. Under basic auth, experiments that the user may not read are
-// left out in silence from 3.6 on; before, their runs are shown.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/search (the `SearchRuns` operationId).
-func (c *Client) SearchRuns(ctx context.Context, body SearchRunsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSearchRunsRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// SetTagWithBody Set a tag of a run
-//
-// Replaces the value that the tag had. Values longer than 8000 (5000 before 2.17) are cut off in silence from 2.11
-// on, unless the server was told to refuse them. Setting `mlflow.runName` renames the run.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/set-tag (the `SetTag` operationId).
-func (c *Client) SetTagWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSetTagRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// SetTag Set a tag of a run
-//
-// Replaces the value that the tag had. Values longer than 8000 (5000 before 2.17) are cut off in silence from 2.11
-// on, unless the server was told to refuse them. Setting `mlflow.runName` renames the run.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/set-tag (the `SetTag` operationId).
-func (c *Client) SetTag(ctx context.Context, body SetTagJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewSetTagRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// UpdateRunWithBody Change a run's status, end time or name
-//
-// Absent properties are not changed. The server responds with 200 to a status that it does not know, and ignores it:
-// compare the status in the response. Deleted runs cannot be changed.
-//
-// Takes any type of body and a specified content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/update (the `UpdateRun` operationId).
-func (c *Client) UpdateRunWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewUpdateRunRequestWithBody(c.Server, contentType, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// UpdateRun Change a run's status, end time or name
-//
-// Absent properties are not changed. The server responds with 200 to a status that it does not know, and ignores it:
-// compare the status in the response. Deleted runs cannot be changed.
-//
-// Takes a body of the `application/json` content type.
-//
-// Corresponds with POST /api/2.0/mlflow/runs/update (the `UpdateRun` operationId).
-func (c *Client) UpdateRun(ctx context.Context, body UpdateRunJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
-	req, err := NewUpdateRunRequest(c.Server, body)
-	if err != nil {
-		return nil, err
-	}
-	req = req.WithContext(ctx)
-	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
-		return nil, err
-	}
-	return c.Client.Do(req)
-}
-
-// NewCreateExperimentRequest calls the generic CreateExperiment builder with application/json body
-func NewCreateExperimentRequest(server string, body CreateExperimentJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewCreateExperimentRequestWithBody(server, "application/json", bodyReader)
-}
-
-// NewCreateExperimentRequestWithBody constructs an http.Request for the CreateExperiment method, with any body, and a specified content type
-func NewCreateExperimentRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/experiments/create")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
-// NewDeleteExperimentRequest calls the generic DeleteExperiment builder with application/json body
-func NewDeleteExperimentRequest(server string, body DeleteExperimentJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewDeleteExperimentRequestWithBody(server, "application/json", bodyReader)
-}
-
-// NewDeleteExperimentRequestWithBody constructs an http.Request for the DeleteExperiment method, with any body, and a specified content type
-func NewDeleteExperimentRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/experiments/delete")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
-// NewDeleteExperimentTagRequest calls the generic DeleteExperimentTag builder with application/json body
-func NewDeleteExperimentTagRequest(server string, body DeleteExperimentTagJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewDeleteExperimentTagRequestWithBody(server, "application/json", bodyReader)
-}
-
-// NewDeleteExperimentTagRequestWithBody constructs an http.Request for the DeleteExperimentTag method, with any body, and a specified content type
-func NewDeleteExperimentTagRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/experiments/delete-experiment-tag")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
-// NewGetExperimentRequest constructs an http.Request for the GetExperiment method
-func NewGetExperimentRequest(server string, params *GetExperimentParams) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/experiments/get")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-		// queryValues collects non-styled parameters (passthrough, JSON)
-		// that are safe to round-trip through url.Values.Encode().
-		queryValues := queryURL.Query()
-		// rawQueryFragments collects pre-encoded query fragments from
-		// styled parameters, preserving literal commas as delimiters
-		// per the OpenAPI spec (e.g. "color=blue,black,brown").
-		var rawQueryFragments []string
-
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "experiment_id", params.ExperimentID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
-			}
-		}
-
-		if encoded := queryValues.Encode(); encoded != "" {
-			rawQueryFragments = append(rawQueryFragments, encoded)
-		}
-		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	return req, nil
-}
-
-// NewGetExperimentByNameRequest constructs an http.Request for the GetExperimentByName method
-func NewGetExperimentByNameRequest(server string, params *GetExperimentByNameParams) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/experiments/get-by-name")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-		// queryValues collects non-styled parameters (passthrough, JSON)
-		// that are safe to round-trip through url.Values.Encode().
-		queryValues := queryURL.Query()
-		// rawQueryFragments collects pre-encoded query fragments from
-		// styled parameters, preserving literal commas as delimiters
-		// per the OpenAPI spec (e.g. "color=blue,black,brown").
-		var rawQueryFragments []string
-
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "experiment_name", params.ExperimentName, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
-			}
-		}
-
-		if encoded := queryValues.Encode(); encoded != "" {
-			rawQueryFragments = append(rawQueryFragments, encoded)
-		}
-		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
-	}
-
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	return req, nil
-}
-
-// NewRestoreExperimentRequest calls the generic RestoreExperiment builder with application/json body
-func NewRestoreExperimentRequest(server string, body RestoreExperimentJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewRestoreExperimentRequestWithBody(server, "application/json", bodyReader)
-}
-
-// NewRestoreExperimentRequestWithBody constructs an http.Request for the RestoreExperiment method, with any body, and a specified content type
-func NewRestoreExperimentRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/experiments/restore")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
-// NewSearchExperimentsRequest calls the generic SearchExperiments builder with application/json body
-func NewSearchExperimentsRequest(server string, body SearchExperimentsJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewSearchExperimentsRequestWithBody(server, "application/json", bodyReader)
+	// Client sends.
+	Client Doer
 }
-
-// NewSearchExperimentsRequestWithBody constructs an http.Request for the SearchExperiments method, with any body, and a specified content type
-func NewSearchExperimentsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/experiments/search")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
 
-	return req, nil
+// A Doer sends a request and returns its response, as an [http.Client] does.
+type Doer interface {
+	Do(request *http.Request) (*http.Response, error)
 }
 
-// NewSetExperimentTagRequest calls the generic SetExperimentTag builder with application/json body
-func NewSetExperimentTagRequest(server string, body SetExperimentTagJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewSetExperimentTagRequestWithBody(server, "application/json", bodyReader)
+// CreateExperiment is POST /api/2.0/mlflow/experiments/create: Create an experiment.
+func (c *Client) CreateExperiment(ctx context.Context, body CreateExperimentRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/create", body)
 }
-
-// NewSetExperimentTagRequestWithBody constructs an http.Request for the SetExperimentTag method, with any body, and a specified content type
-func NewSetExperimentTagRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/experiments/set-experiment-tag")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
 
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
+// DeleteExperiment is POST /api/2.0/mlflow/experiments/delete: Delete an experiment.
+func (c *Client) DeleteExperiment(ctx context.Context, body DeleteExperimentRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/delete", body)
 }
 
-// NewUpdateExperimentRequest calls the generic UpdateExperiment builder with application/json body
-func NewUpdateExperimentRequest(server string, body UpdateExperimentJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewUpdateExperimentRequestWithBody(server, "application/json", bodyReader)
+// DeleteExperimentTag is POST /api/2.0/mlflow/experiments/delete-experiment-tag: Delete a tag of an experiment.
+func (c *Client) DeleteExperimentTag(ctx context.Context, body DeleteExperimentTagRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/delete-experiment-tag", body)
 }
-
-// NewUpdateExperimentRequestWithBody constructs an http.Request for the UpdateExperiment method, with any body, and a specified content type
-func NewUpdateExperimentRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/experiments/update")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
 
-	return req, nil
+// GetExperiment is GET /api/2.0/mlflow/experiments/get: Get an experiment by its ID.
+func (c *Client) GetExperiment(ctx context.Context, params *GetExperimentParams) (*http.Response, error) {
+	var query query
+	query.add("experiment_id", params.ExperimentID)
+	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/experiments/get", query, nil)
 }
 
-// NewCreateRunRequest calls the generic CreateRun builder with application/json body
-func NewCreateRunRequest(server string, body CreateRunJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewCreateRunRequestWithBody(server, "application/json", bodyReader)
+// GetExperimentByName is GET /api/2.0/mlflow/experiments/get-by-name: Get an experiment by its name.
+func (c *Client) GetExperimentByName(ctx context.Context, params *GetExperimentByNameParams) (*http.Response, error) {
+	var query query
+	query.add("experiment_name", params.ExperimentName)
+	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/experiments/get-by-name", query, nil)
 }
-
-// NewCreateRunRequestWithBody constructs an http.Request for the CreateRun method, with any body, and a specified content type
-func NewCreateRunRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
 
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/runs/create")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
+// RestoreExperiment is POST /api/2.0/mlflow/experiments/restore: Restore a deleted experiment.
+func (c *Client) RestoreExperiment(ctx context.Context, body RestoreExperimentRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/restore", body)
 }
 
-// NewDeleteRunRequest calls the generic DeleteRun builder with application/json body
-func NewDeleteRunRequest(server string, body DeleteRunJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewDeleteRunRequestWithBody(server, "application/json", bodyReader)
+// SearchExperiments is POST /api/2.0/mlflow/experiments/search: Search experiments.
+func (c *Client) SearchExperiments(ctx context.Context, body SearchExperimentsRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/search", body)
 }
-
-// NewDeleteRunRequestWithBody constructs an http.Request for the DeleteRun method, with any body, and a specified content type
-func NewDeleteRunRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/runs/delete")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
 
-	return req, nil
+// SetExperimentTag is POST /api/2.0/mlflow/experiments/set-experiment-tag: Set a tag of an experiment.
+func (c *Client) SetExperimentTag(ctx context.Context, body SetExperimentTagRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/set-experiment-tag", body)
 }
 
-// NewDeleteTagRequest calls the generic DeleteTag builder with application/json body
-func NewDeleteTagRequest(server string, body DeleteTagJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewDeleteTagRequestWithBody(server, "application/json", bodyReader)
+// UpdateExperiment is POST /api/2.0/mlflow/experiments/update: Rename an experiment.
+func (c *Client) UpdateExperiment(ctx context.Context, body UpdateExperimentRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/update", body)
 }
-
-// NewDeleteTagRequestWithBody constructs an http.Request for the DeleteTag method, with any body, and a specified content type
-func NewDeleteTagRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/runs/delete-tag")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
 
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
+// CreateRun is POST /api/2.0/mlflow/runs/create: Create a run.
+func (c *Client) CreateRun(ctx context.Context, body CreateRunRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/create", body)
 }
-
-// NewGetRunRequest constructs an http.Request for the GetRun method
-func NewGetRunRequest(server string, params *GetRunParams) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/runs/get")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	if params != nil {
-		// queryValues collects non-styled parameters (passthrough, JSON)
-		// that are safe to round-trip through url.Values.Encode().
-		queryValues := queryURL.Query()
-		// rawQueryFragments collects pre-encoded query fragments from
-		// styled parameters, preserving literal commas as delimiters
-		// per the OpenAPI spec (e.g. "color=blue,black,brown").
-		var rawQueryFragments []string
-
-		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run_id", params.RunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
-			return nil, err
-		} else {
-			for _, qp := range strings.Split(queryFrag, "&") {
-				rawQueryFragments = append(rawQueryFragments, qp)
-			}
-		}
-
-		if encoded := queryValues.Encode(); encoded != "" {
-			rawQueryFragments = append(rawQueryFragments, encoded)
-		}
-		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
-	}
 
-	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-
-	return req, nil
+// DeleteRun is POST /api/2.0/mlflow/runs/delete: Delete a run.
+func (c *Client) DeleteRun(ctx context.Context, body DeleteRunRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/delete", body)
 }
 
-// NewLogBatchRequest calls the generic LogBatch builder with application/json body
-func NewLogBatchRequest(server string, body LogBatchJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewLogBatchRequestWithBody(server, "application/json", bodyReader)
+// DeleteTag is POST /api/2.0/mlflow/runs/delete-tag: Delete a tag of a run.
+func (c *Client) DeleteTag(ctx context.Context, body DeleteTagRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/delete-tag", body)
 }
-
-// NewLogBatchRequestWithBody constructs an http.Request for the LogBatch method, with any body, and a specified content type
-func NewLogBatchRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/runs/log-batch")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
 
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
+// GetRun is GET /api/2.0/mlflow/runs/get: Get a run.
+func (c *Client) GetRun(ctx context.Context, params *GetRunParams) (*http.Response, error) {
+	var query query
+	query.add("run_id", params.RunID)
+	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/runs/get", query, nil)
 }
 
-// NewLogMetricRequest calls the generic LogMetric builder with application/json body
-func NewLogMetricRequest(server string, body LogMetricJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewLogMetricRequestWithBody(server, "application/json", bodyReader)
+// LogBatch is POST /api/2.0/mlflow/runs/log-batch: Log metrics, params and tags together.
+func (c *Client) LogBatch(ctx context.Context, body LogBatchRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-batch", body)
 }
-
-// NewLogMetricRequestWithBody constructs an http.Request for the LogMetric method, with any body, and a specified content type
-func NewLogMetricRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/runs/log-metric")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
 
-	return req, nil
+// LogMetric is POST /api/2.0/mlflow/runs/log-metric: Log one point of a metric.
+func (c *Client) LogMetric(ctx context.Context, body LogMetricRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-metric", body)
 }
 
-// NewLogParamRequest calls the generic LogParam builder with application/json body
-func NewLogParamRequest(server string, body LogParamJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewLogParamRequestWithBody(server, "application/json", bodyReader)
+// LogParam is POST /api/2.0/mlflow/runs/log-parameter: Log a param.
+func (c *Client) LogParam(ctx context.Context, body LogParamRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-parameter", body)
 }
-
-// NewLogParamRequestWithBody constructs an http.Request for the LogParam method, with any body, and a specified content type
-func NewLogParamRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/runs/log-parameter")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
 
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
+// RestoreRun is POST /api/2.0/mlflow/runs/restore: Restore a deleted run.
+func (c *Client) RestoreRun(ctx context.Context, body RestoreRunRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/restore", body)
 }
 
-// NewRestoreRunRequest calls the generic RestoreRun builder with application/json body
-func NewRestoreRunRequest(server string, body RestoreRunJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewRestoreRunRequestWithBody(server, "application/json", bodyReader)
+// SearchRuns is POST /api/2.0/mlflow/runs/search: Search runs.
+func (c *Client) SearchRuns(ctx context.Context, body SearchRunsRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/search", body)
 }
 
-// NewRestoreRunRequestWithBody constructs an http.Request for the RestoreRun method, with any body, and a specified content type
-func NewRestoreRunRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/runs/restore")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
+// SetTag is POST /api/2.0/mlflow/runs/set-tag: Set a tag of a run.
+func (c *Client) SetTag(ctx context.Context, body SetTagRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/set-tag", body)
 }
 
-// NewSearchRunsRequest calls the generic SearchRuns builder with application/json body
-func NewSearchRunsRequest(server string, body SearchRunsJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewSearchRunsRequestWithBody(server, "application/json", bodyReader)
+// UpdateRun is POST /api/2.0/mlflow/runs/update: Change a run's status, end time or name.
+func (c *Client) UpdateRun(ctx context.Context, body UpdateRunRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/update", body)
 }
-
-// NewSearchRunsRequestWithBody constructs an http.Request for the SearchRuns method, with any body, and a specified content type
-func NewSearchRunsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
 
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/runs/search")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+// sendBody sends a request with a body of JSON.
+func (c *Client) sendBody(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	encoded, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
+	return c.send(ctx, method, path, query{}, bytes.NewReader(encoded))
 }
 
-// NewSetTagRequest calls the generic SetTag builder with application/json body
-func NewSetTagRequest(server string, body SetTagJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	bodyReader = bytes.NewReader(buf)
-	return NewSetTagRequestWithBody(server, "application/json", bodyReader)
+// A query is the query of a request, or why there is none.
+type query struct {
+	parts []string
+	err   error
 }
-
-// NewSetTagRequestWithBody constructs an http.Request for the SetTag method, with any body, and a specified content type
-func NewSetTagRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
-	if err != nil {
-		return nil, err
-	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/runs/set-tag")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
-	if err != nil {
-		return nil, err
-	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
-	if err != nil {
-		return nil, err
-	}
 
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
+// add adds a parameter, in OpenAPI's style "form".
+func (q *query) add(name string, value any) {
+	part, err := runtime.StyleParamWithOptions("form", true, name, value, runtime.StyleParamOptions{
+		ParamLocation: runtime.ParamLocationQuery,
+	})
+	q.parts, q.err = append(q.parts, part), cmp.Or(q.err, err)
 }
 
-// NewUpdateRunRequest calls the generic UpdateRun builder with application/json body
-func NewUpdateRunRequest(server string, body UpdateRunJSONRequestBody) (*http.Request, error) {
-	var bodyReader io.Reader
-	buf, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
+// send sends a request with a body, or without one.
+func (c *Client) send(ctx context.Context, method, path string, query query, body io.Reader) (*http.Response, error) {
+	if query.err != nil {
+		return nil, query.err
 	}
-	bodyReader = bytes.NewReader(buf)
-	return NewUpdateRunRequestWithBody(server, "application/json", bodyReader)
-}
-
-// NewUpdateRunRequestWithBody constructs an http.Request for the UpdateRun method, with any body, and a specified content type
-func NewUpdateRunRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
-	var err error
-
-	serverURL, err := url.Parse(server)
+	server, err := url.Parse(c.Server)
 	if err != nil {
 		return nil, err
 	}
-
-	operationPath := fmt.Sprintf("/api/2.0/mlflow/runs/update")
-	if operationPath[0] == '/' {
-		operationPath = "." + operationPath
-	}
-
-	queryURL, err := serverURL.Parse(operationPath)
+	target, err := server.Parse("." + path) // below the path that the server's URL may have
 	if err != nil {
 		return nil, err
 	}
-
-	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	target.RawQuery = strings.Join(query.parts, "&")
+	request, err := http.NewRequestWithContext(ctx, method, target.String(), body)
 	if err != nil {
 		return nil, err
-	}
-
-	req.Header.Add("Content-Type", contentType)
-
-	return req, nil
-}
-
-func (c *Client) applyEditors(ctx context.Context, req *http.Request, additionalEditors []RequestEditorFn) error {
-	for _, r := range c.RequestEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
 	}
-	for _, r := range additionalEditors {
-		if err := r(ctx, req); err != nil {
-			return err
-		}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
 	}
-	return nil
+	return c.Client.Do(request)
 }

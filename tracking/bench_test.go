@@ -144,7 +144,7 @@ func BenchmarkReadRuns(b *testing.B) {
 	b.SetBytes(int64(len(page)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := wire.Read(page, new(gen.SearchRunsResponse)); err != nil {
+		if err := wire.Read(page, new(gen.SearchRunsResult)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -35,14 +35,14 @@ func toExperiment(e *gen.Experiment) (*Experiment, error) {
 	}, nil
 }
 
-func toExperimentID(a gen.CreateExperimentResponse) (string, error) {
+func toExperimentID(a gen.CreateExperimentResult) (string, error) {
 	if a.ExperimentID == "" {
 		return "", errors.New("the response holds no experiment ID")
 	}
 	return a.ExperimentID, nil
 }
 
-func toExperimentList(a gen.SearchExperimentsResponse) (*ExperimentList, error) {
+func toExperimentList(a gen.SearchExperimentsResult) (*ExperimentList, error) {
 	list := &ExperimentList{Experiments: make([]Experiment, 0, len(a.Experiments)), NextPageToken: a.NextPageToken}
 	for i := range a.Experiments {
 		e, err := toExperiment(&a.Experiments[i])
@@ -103,7 +103,7 @@ func toRunData(d *gen.RunData) RunData {
 	return data
 }
 
-func toRunList(a gen.SearchRunsResponse) (*RunList, error) {
+func toRunList(a gen.SearchRunsResult) (*RunList, error) {
 	list := &RunList{Runs: make([]Run, 0, len(a.Runs)), NextPageToken: a.NextPageToken}
 	for i := range a.Runs {
 		r, err := toRun(&a.Runs[i])

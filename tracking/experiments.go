@@ -125,7 +125,7 @@ func (c *Client) GetExperiment(ctx context.Context, experimentID string) (*Exper
 		return nil, err
 	}
 	request := &gen.GetExperimentParams{ExperimentID: experimentID}
-	return send(ctx, c, getExperiment, request, func(a gen.GetExperimentResponse) (*Experiment, error) {
+	return send(ctx, c, getExperiment, request, func(a gen.GetExperimentResult) (*Experiment, error) {
 		experiment, err := toExperiment(a.Experiment)
 		if err == nil && !sameExperiment(experiment.ID, experimentID) {
 			err = fmt.Errorf("the experiment is %q instead of %q", experiment.ID, experimentID)
@@ -144,7 +144,7 @@ func (c *Client) GetExperimentByName(ctx context.Context, name string) (*Experim
 		return nil, err
 	}
 	request := &gen.GetExperimentByNameParams{ExperimentName: name}
-	return send(ctx, c, getExperimentByName, request, func(a gen.GetExperimentByNameResponse) (*Experiment, error) {
+	return send(ctx, c, getExperimentByName, request, func(a gen.GetExperimentByNameResult) (*Experiment, error) {
 		experiment, err := toExperiment(a.Experiment)
 		if err == nil && experiment.Name != name {
 			err = fmt.Errorf("the experiment's name is %q instead of %q", experiment.Name, name)

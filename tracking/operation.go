@@ -16,7 +16,7 @@ type operation[Request, Response any] struct {
 	// name is the name of the method, and of the operation in the spec.
 	name string
 	// send is the method of the generated client.
-	send func(*gen.Client, context.Context, Request, ...gen.RequestEditorFn) (*http.Response, error)
+	send func(*gen.Client, context.Context, Request) (*http.Response, error)
 	// mayRunTwice tells that the server may run the request twice. Then it is retried even if it may have run: after a
 	// timeout, a lost connection, a 500 in HTML, a 502, 503 or 504, or MLflow's BAD_REQUEST. The others are retried only if
 	// the request cannot have run: no connection was made, or the status is 429.
@@ -31,13 +31,13 @@ type operation[Request, Response any] struct {
 // The operations, one for each endpoint. The tests hold them against the spec, and the tables of the documentation
 // against them.
 var (
-	createExperiment = operation[gen.CreateExperimentRequest, gen.CreateExperimentResponse]{
+	createExperiment = operation[gen.CreateExperimentRequest, gen.CreateExperimentResult]{
 		name: "CreateExperiment", send: (*gen.Client).CreateExperiment, // the second one would be told that the name is taken
 	}
-	getExperiment = operation[*gen.GetExperimentParams, gen.GetExperimentResponse]{
+	getExperiment = operation[*gen.GetExperimentParams, gen.GetExperimentResult]{
 		name: "GetExperiment", send: (*gen.Client).GetExperiment, mayRunTwice: true,
 	}
-	getExperimentByName = operation[*gen.GetExperimentByNameParams, gen.GetExperimentByNameResponse]{
+	getExperimentByName = operation[*gen.GetExperimentByNameParams, gen.GetExperimentByNameResult]{
 		name: "GetExperimentByName", send: (*gen.Client).GetExperimentByName, mayRunTwice: true,
 	}
 	updateExperiment = operation[gen.UpdateExperimentRequest, gen.EmptyResponse]{
@@ -49,7 +49,7 @@ var (
 	restoreExperiment = operation[gen.RestoreExperimentRequest, gen.EmptyResponse]{
 		name: "RestoreExperiment", send: (*gen.Client).RestoreExperiment, mayRunTwice: true, done: isGone,
 	}
-	searchExperiments = operation[gen.SearchExperimentsRequest, gen.SearchExperimentsResponse]{
+	searchExperiments = operation[gen.SearchExperimentsRequest, gen.SearchExperimentsResult]{
 		name: "SearchExperiments", send: (*gen.Client).SearchExperiments, mayRunTwice: true,
 	}
 	setExperimentTag = operation[gen.SetExperimentTagRequest, gen.EmptyResponse]{
@@ -58,13 +58,13 @@ var (
 	deleteExperimentTag = operation[gen.DeleteExperimentTagRequest, gen.EmptyResponse]{
 		name: "DeleteExperimentTag", send: (*gen.Client).DeleteExperimentTag, mayRunTwice: true, done: isGone,
 	}
-	createRun = operation[gen.CreateRunRequest, gen.CreateRunResponse]{
+	createRun = operation[gen.CreateRunRequest, gen.CreateRunResult]{
 		name: "CreateRun", send: (*gen.Client).CreateRun, // the second one would create a second run: see WithIdempotencyKey
 	}
-	getRun = operation[*gen.GetRunParams, gen.GetRunResponse]{
+	getRun = operation[*gen.GetRunParams, gen.GetRunResult]{
 		name: "GetRun", send: (*gen.Client).GetRun, mayRunTwice: true,
 	}
-	updateRun = operation[gen.UpdateRunRequest, gen.UpdateRunResponse]{
+	updateRun = operation[gen.UpdateRunRequest, gen.UpdateRunResult]{
 		name: "UpdateRun", send: (*gen.Client).UpdateRun, mayRunTwice: true,
 	}
 	deleteRun = operation[gen.DeleteRunRequest, gen.EmptyResponse]{
@@ -73,7 +73,7 @@ var (
 	restoreRun = operation[gen.RestoreRunRequest, gen.EmptyResponse]{
 		name: "RestoreRun", send: (*gen.Client).RestoreRun, mayRunTwice: true, // servers respond with 200 to the second one
 	}
-	searchRuns = operation[gen.SearchRunsRequest, gen.SearchRunsResponse]{
+	searchRuns = operation[gen.SearchRunsRequest, gen.SearchRunsResult]{
 		name: "SearchRuns", send: (*gen.Client).SearchRuns, mayRunTwice: true,
 	}
 	logMetric = operation[gen.LogMetricRequest, gen.EmptyResponse]{
@@ -95,10 +95,10 @@ var (
 
 // The operations of methods that have no endpoint of their own. Their name is that of the method, for errors and logs.
 var (
-	getOrCreateExperiment = operation[gen.CreateExperimentRequest, gen.CreateExperimentResponse]{
+	getOrCreateExperiment = operation[gen.CreateExperimentRequest, gen.CreateExperimentResult]{
 		name: "GetOrCreateExperiment", send: (*gen.Client).CreateExperiment, mayRunTwice: true, // a taken name is one to get
 	}
-	setTerminated = operation[gen.UpdateRunRequest, gen.UpdateRunResponse]{
+	setTerminated = operation[gen.UpdateRunRequest, gen.UpdateRunResult]{
 		name: "SetTerminated", send: (*gen.Client).UpdateRun, mayRunTwice: true,
 	}
 )

@@ -70,8 +70,8 @@ func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...Cre
 }
 
 // toCreated returns a conversion that checks whether the run is the one that was asked for.
-func toCreated(request gen.CreateRunRequest) func(gen.CreateRunResponse) (*Run, error) {
-	return func(a gen.CreateRunResponse) (*Run, error) {
+func toCreated(request gen.CreateRunRequest) func(gen.CreateRunResult) (*Run, error) {
+	return func(a gen.CreateRunResult) (*Run, error) {
 		run, err := toRun(a.Run)
 		if err != nil {
 			return nil, err
@@ -101,7 +101,7 @@ func (c *Client) GetRun(ctx context.Context, runID string) (*Run, error) {
 		return nil, err
 	}
 	request := &gen.GetRunParams{RunID: runID}
-	return send(ctx, c, getRun, request, func(a gen.GetRunResponse) (*Run, error) {
+	return send(ctx, c, getRun, request, func(a gen.GetRunResult) (*Run, error) {
 		run, err := toRun(a.Run)
 		if err == nil {
 			err = checkRunID(run.Info, runID)
@@ -151,7 +151,7 @@ func (c *Client) SetTerminated(ctx context.Context, runID string, status RunStat
 
 // update changes what the settings say, for one of the methods that use the endpoint.
 func (c *Client) update(
-	ctx context.Context, op operation[gen.UpdateRunRequest, gen.UpdateRunResponse], runID string, s updateRunSettings,
+	ctx context.Context, op operation[gen.UpdateRunRequest, gen.UpdateRunResult], runID string, s updateRunSettings,
 ) (*RunInfo, error) {
 	if err := require(op.name, "run ID", runID); err != nil {
 		return nil, err
@@ -174,7 +174,7 @@ func (c *Client) update(
 		endTime := toMillis(s.endTime)
 		request.EndTime = &endTime
 	}
-	return send(ctx, c, op, request, func(a gen.UpdateRunResponse) (*RunInfo, error) {
+	return send(ctx, c, op, request, func(a gen.UpdateRunResult) (*RunInfo, error) {
 		info, err := toRunInfo(a.RunInfo)
 		if err == nil {
 			err = s.check(runID, *info)

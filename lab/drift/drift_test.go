@@ -215,9 +215,9 @@ func TestDamageToTheSpecIsNoticed(t *testing.T) {
 			func(s state) { s.schema("ViewType").Enum = nil },
 			"enum ViewType lacks ALL (all)",
 		},
-		"the values of a string are misspelled": {
-			func(s state) { s.schema("LifecycleStage").Enum[0] = "ACTIVE" },
-			"enum LifecycleStage lacks active (all)",
+		"the values of an enum are misspelled": {
+			func(s state) { s.schema("ViewType").Enum[0] = "active_only" },
+			"enum ViewType lacks ACTIVE_ONLY (all)",
 		},
 		"what servers insist on is optional": {
 			func(s state) { s.schema("LogMetricRequest").drop("key") },
@@ -380,15 +380,15 @@ func TestDamageToTheFactsIsNoticed(t *testing.T) {
 		},
 		"a field becomes a list": {
 			"3.18", func(f *Facts) { f.Messages["GetRun.Response"]["run"] = "repeated Run" },
-			"label GetRunResponse.run is one value, of servers a list (3.18+)",
+			"label GetRunResult.run is one value, of servers a list (3.18+)",
 		},
 		"an enum gets a value": {
 			"3.18", func(f *Facts) { f.Enums["RunStatus"] = append(f.Enums["RunStatus"], "PAUSED") },
 			"enum RunStatus lacks PAUSED (3.18+)",
 		},
 		"an enum loses a value": {
-			"3.18", func(f *Facts) { f.Enums["LifecycleStage"] = []string{"active"} },
-			"enum LifecycleStage has deleted, which servers do not know (3.18+)",
+			"3.18", func(f *Facts) { f.Enums["ViewType"] = []string{"ACTIVE_ONLY", "DELETED_ONLY"} },
+			"enum ViewType has ALL, which servers do not know (3.18+)",
 		},
 		"a handler insists on more": {
 			"3.18", func(f *Facts) { f.Validators["CreateExperiment.artifact_location"] = "required string" },
