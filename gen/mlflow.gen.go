@@ -86,8 +86,8 @@ type CreateRunRequest struct {
 
 // CreateRunResponse defines model for CreateRunResponse.
 type CreateRunResponse struct {
-	// Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
-	// `outputs` (models), which belong to operations outside this document.
+	// Run A run. Besides what is listed, responses can hold `outputs` (models) from 3.0 on, which belong to operations
+	// outside this document.
 	Run *Run `json:"run,omitempty"`
 }
 
@@ -102,6 +102,84 @@ func (v *CreateRunResponse) ReadJSON(r *wire.Reader) {
 		case "run":
 			v.Run = new(Run)
 			v.Run.ReadJSON(r)
+		}
+	}
+}
+
+// Dataset A dataset. An experiment has one for each name and digest.
+type Dataset struct {
+	// Digest Tells versions of the dataset apart, such as a hash of its content.
+	Digest string `json:"digest"`
+	Name   string `json:"name"`
+
+	// Profile A summary, such as the number of rows; MLflow's own clients write JSON.
+	Profile string `json:"profile,omitempty"`
+
+	// Schema What its columns are; MLflow's own clients write JSON. Before 2.15 it holds 65535 characters.
+	Schema string `json:"schema,omitempty"`
+
+	// Source Where the dataset comes from; MLflow's own clients write JSON.
+	Source string `json:"source"`
+
+	// SourceType What the source is, such as `s3` or `local`.
+	SourceType string `json:"source_type"`
+}
+
+var jsonDataset = wire.Object{
+	{Name: "digest", Required: true},
+	{Name: "name", Required: true},
+	{Name: "profile"},
+	{Name: "schema"},
+	{Name: "source"},
+	{Name: "source_type"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *Dataset) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonDataset) {
+		switch name {
+		case "digest":
+			v.Digest = r.Text()
+		case "name":
+			v.Name = r.Text()
+		case "profile":
+			v.Profile = r.Text()
+		case "schema":
+			v.Schema = r.Text()
+		case "source":
+			v.Source = r.Text()
+		case "source_type":
+			v.SourceType = r.Text()
+		}
+	}
+}
+
+// DatasetInput A dataset that a run has used.
+type DatasetInput struct {
+	// Dataset A dataset. An experiment has one for each name and digest.
+	Dataset Dataset `json:"dataset"`
+
+	// Tags What the run has used it for. MLflow's own key is `mlflow.data.context`, as in `training`.
+	Tags []InputTag `json:"tags,omitempty"`
+}
+
+var jsonDatasetInput = wire.Object{
+	{Name: "dataset", Required: true},
+	{Name: "tags"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *DatasetInput) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonDatasetInput) {
+		switch name {
+		case "dataset":
+			v.Dataset.ReadJSON(r)
+		case "tags":
+			for range r.List() {
+				var item InputTag
+				item.ReadJSON(r)
+				v.Tags = append(v.Tags, item)
+			}
 		}
 	}
 }
@@ -288,10 +366,39 @@ func (v *GetExperimentResponse) ReadJSON(r *wire.Reader) {
 	}
 }
 
+// GetMetricHistoryResponse defines model for GetMetricHistoryResponse.
+type GetMetricHistoryResponse struct {
+	Metrics []Metric `json:"metrics,omitempty"`
+
+	// NextPageToken Absent or empty on the last page.
+	NextPageToken string `json:"next_page_token,omitempty"`
+}
+
+var jsonGetMetricHistoryResponse = wire.Object{
+	{Name: "metrics"},
+	{Name: "next_page_token"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *GetMetricHistoryResponse) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonGetMetricHistoryResponse) {
+		switch name {
+		case "metrics":
+			for range r.List() {
+				var item Metric
+				item.ReadJSON(r)
+				v.Metrics = append(v.Metrics, item)
+			}
+		case "next_page_token":
+			v.NextPageToken = r.Text()
+		}
+	}
+}
+
 // GetRunResponse defines model for GetRunResponse.
 type GetRunResponse struct {
-	// Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
-	// `outputs` (models), which belong to operations outside this document.
+	// Run A run. Besides what is listed, responses can hold `outputs` (models) from 3.0 on, which belong to operations
+	// outside this document.
 	Run *Run `json:"run,omitempty"`
 }
 
@@ -310,6 +417,31 @@ func (v *GetRunResponse) ReadJSON(r *wire.Reader) {
 	}
 }
 
+// InputTag A tag of a dataset's use by a run.
+type InputTag struct {
+	Key string `json:"key"`
+
+	// Value Absent means `""`.
+	Value string `json:"value"`
+}
+
+var jsonInputTag = wire.Object{
+	{Name: "key", Required: true},
+	{Name: "value"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *InputTag) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonInputTag) {
+		switch name {
+		case "key":
+			v.Key = r.Text()
+		case "value":
+			v.Value = r.Text()
+		}
+	}
+}
+
 // LifecycleStage Whether an experiment or run is active or marked as deleted.
 type LifecycleStage string
 
@@ -321,6 +453,14 @@ type LogBatchRequest struct {
 	// RunID A run's ID, chosen by the server.
 	RunID RunID    `json:"run_id"`
 	Tags  []RunTag `json:"tags"`
+}
+
+// LogInputsRequest defines model for LogInputsRequest.
+type LogInputsRequest struct {
+	Datasets []DatasetInput `json:"datasets"`
+
+	// RunID A run's ID, chosen by the server.
+	RunID RunID `json:"run_id"`
 }
 
 // LogMetricRequest defines model for LogMetricRequest.
@@ -428,19 +568,24 @@ func (v *Param) ReadJSON(r *wire.Reader) {
 	}
 }
 
-// Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
-// `outputs` (models), which belong to operations outside this document.
+// Run A run. Besides what is listed, responses can hold `outputs` (models) from 3.0 on, which belong to operations
+// outside this document.
 type Run struct {
 	// Data What was logged to a run.
 	Data *RunData `json:"data,omitempty"`
 
 	// Info What is known about a run as such.
 	Info *RunInfo `json:"info,omitempty"`
+
+	// Inputs What a run has used. From 3.0 on, responses can also hold `model_inputs`, which belong to operations outside this
+	// document.
+	Inputs *RunInputs `json:"inputs,omitempty"`
 }
 
 var jsonRun = wire.Object{
 	{Name: "data"},
 	{Name: "info", Required: true},
+	{Name: "inputs"},
 }
 
 // ReadJSON reads a response, or a part of one.
@@ -453,6 +598,9 @@ func (v *Run) ReadJSON(r *wire.Reader) {
 		case "info":
 			v.Info = new(RunInfo)
 			v.Info.ReadJSON(r)
+		case "inputs":
+			v.Inputs = new(RunInputs)
+			v.Inputs.ReadJSON(r)
 		}
 	}
 }
@@ -575,6 +723,76 @@ func (v *RunInfo) ReadJSON(r *wire.Reader) {
 	}
 }
 
+// RunInputs What a run has used. From 3.0 on, responses can also hold `model_inputs`, which belong to operations outside this
+// document.
+type RunInputs struct {
+	DatasetInputs []DatasetInput `json:"dataset_inputs,omitempty"`
+}
+
+var jsonRunInputs = wire.Object{
+	{Name: "dataset_inputs"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *RunInputs) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonRunInputs) {
+		switch name {
+		case "dataset_inputs":
+			for range r.List() {
+				var item DatasetInput
+				item.ReadJSON(r)
+				v.DatasetInputs = append(v.DatasetInputs, item)
+			}
+		}
+	}
+}
+
+// RunMetric One point of a metric of a run.
+type RunMetric struct {
+	Key string `json:"key"`
+
+	// RunID A run's ID, chosen by the server.
+	RunID RunID `json:"run_id"`
+
+	// Step The step of a metric, any 64-bit integer. Absent means 0.
+	Step Step `json:"step"`
+
+	// Timestamp Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
+	// a string. Requests may hold either.
+	Timestamp Timestamp `json:"timestamp"`
+
+	// Value A 64-bit float: a number, or one of three strings. For any other spelling (a bare `NaN`, `"nan"`) the
+	// response is 200, and 0 is stored. SQL stores keep infinities as the largest finite numbers; SQLite forgets the
+	// sign of -0.0.
+	Value MetricValue `json:"value"`
+}
+
+var jsonRunMetric = wire.Object{
+	{Name: "key", Required: true},
+	{Name: "run_id", Required: true},
+	{Name: "step"},
+	{Name: "timestamp", Required: true},
+	{Name: "value", Required: true},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *RunMetric) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonRunMetric) {
+		switch name {
+		case "key":
+			v.Key = r.Text()
+		case "run_id":
+			v.RunID = RunID(r.Text())
+		case "step":
+			v.Step.ReadJSON(r)
+		case "timestamp":
+			v.Timestamp.ReadJSON(r)
+		case "value":
+			v.Value.ReadJSON(r)
+		}
+	}
+}
+
 // RunStatus The status of a run. Requests must spell it exactly so. Responses of later releases may hold other values.
 type RunStatus string
 
@@ -599,6 +817,29 @@ func (v *RunTag) ReadJSON(r *wire.Reader) {
 			v.Key = r.Text()
 		case "value":
 			v.Value = r.Text()
+		}
+	}
+}
+
+// SampleMetricHistoryResponse defines model for SampleMetricHistoryResponse.
+type SampleMetricHistoryResponse struct {
+	Metrics []RunMetric `json:"metrics,omitempty"`
+}
+
+var jsonSampleMetricHistoryResponse = wire.Object{
+	{Name: "metrics"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *SampleMetricHistoryResponse) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonSampleMetricHistoryResponse) {
+		switch name {
+		case "metrics":
+			for range r.List() {
+				var item RunMetric
+				item.ReadJSON(r)
+				v.Metrics = append(v.Metrics, item)
+			}
 		}
 	}
 }
@@ -805,6 +1046,33 @@ type GetExperimentByNameParams struct {
 	ExperimentName string `form:"experiment_name" json:"experiment_name"`
 }
 
+// GetMetricHistoryParams defines parameters for GetMetricHistory.
+type GetMetricHistoryParams struct {
+	RunID     RunID  `form:"run_id" json:"run_id"`
+	MetricKey string `form:"metric_key" json:"metric_key"`
+
+	// MaxResults The size of a page. Servers have no limit of their own.
+	MaxResults int32 `form:"max_results" json:"max_results"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken *string `form:"page_token,omitempty" json:"page_token,omitempty"`
+}
+
+// SampleMetricHistoryParams defines parameters for SampleMetricHistory.
+type SampleMetricHistoryParams struct {
+	RunIDs    []RunID `form:"run_ids" json:"run_ids"`
+	MetricKey string  `form:"metric_key" json:"metric_key"`
+
+	// StartStep The first step to look at. Must come with `end_step`, and not be greater.
+	StartStep *int64 `form:"start_step,omitempty" json:"start_step,omitempty"`
+
+	// EndStep The last step to look at.
+	EndStep *int64 `form:"end_step,omitempty" json:"end_step,omitempty"`
+
+	// MaxResults How many values to return of each run. Absent means 2500.
+	MaxResults *int `form:"max_results,omitempty" json:"max_results,omitempty"`
+}
+
 // GetRunParams defines parameters for GetRun.
 type GetRunParams struct {
 	RunID RunID `form:"run_id" json:"run_id"`
@@ -836,6 +1104,9 @@ type DeleteTagJSONRequestBody = DeleteTagRequest
 
 // LogBatchJSONRequestBody defines body for LogBatch for application/json ContentType.
 type LogBatchJSONRequestBody = LogBatchRequest
+
+// LogInputsJSONRequestBody defines body for LogInputs for application/json ContentType.
+type LogInputsJSONRequestBody = LogInputsRequest
 
 // LogMetricJSONRequestBody defines body for LogMetric for application/json ContentType.
 type LogMetricJSONRequestBody = LogMetricRequest
@@ -1043,6 +1314,28 @@ type ClientInterface interface {
 	// Corresponds with POST /api/2.0/mlflow/experiments/update (the `UpdateExperiment` operationId).
 	UpdateExperiment(ctx context.Context, body UpdateExperimentJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
+	// GetMetricHistory Get a page of all values that a metric of a run had
+	//
+	// SQL stores sort the values by timestamp, step and value from 3.1.1 on. A run that does not exist is 200 `{}` on an
+	// SQL store and 404 `RESOURCE_DOES_NOT_EXIST` on a file store; from 3.10 on it is 404 where workspaces are switched
+	// on.
+	//
+	// Before 3.1.1 `max_results` and `page_token` are ignored: everything comes in one response. From 3.1.1 to 3.13 a
+	// request without `max_results` gets no metrics, and again and again the token of the same page.
+	//
+	// Corresponds with GET /api/2.0/mlflow/metrics/get-history (the `GetMetricHistory` operationId).
+	GetMetricHistory(ctx context.Context, params *GetMetricHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// SampleMetricHistory Get some of the values that a metric had in several runs
+	//
+	// MLflow calls it GetMetricHistoryBulkInterval. The first and the last value of each run are always among the
+	// values, and those of a run are sorted by step, timestamp and value. Runs that do not exist are left out (404
+	// `RESOURCE_DOES_NOT_EXIST` on a file store). gunicorn, the front end before 3.3, refuses a request line of more
+	// than 4094 bytes, which 100 run IDs exceed.
+	//
+	// Corresponds with GET /api/2.0/mlflow/metrics/get-history-bulk-interval (the `SampleMetricHistory` operationId).
+	SampleMetricHistory(ctx context.Context, params *SampleMetricHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error)
+
 	// CreateRunWithBody Create a run
 	//
 	// Starts a run, with status `RUNNING`. There is no idempotency key: the same request twice makes two runs. The tag
@@ -1132,6 +1425,28 @@ type ClientInterface interface {
 	//
 	// Corresponds with POST /api/2.0/mlflow/runs/log-batch (the `LogBatch` operationId).
 	LogBatch(ctx context.Context, body LogBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LogInputsWithBody Log the datasets that a run has used
+	//
+	// A dataset is known by its name and digest within the experiment; what else the first request says of it stays. If
+	// the run has the dataset already, nothing changes, its tags included. Nothing but lengths is checked: what is missing
+	// is stored as `""`.
+	//
+	// Takes any type of body and a specified content type.
+	//
+	// Corresponds with POST /api/2.0/mlflow/runs/log-inputs (the `LogInputs` operationId).
+	LogInputsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error)
+
+	// LogInputs Log the datasets that a run has used
+	//
+	// A dataset is known by its name and digest within the experiment; what else the first request says of it stays. If
+	// the run has the dataset already, nothing changes, its tags included. Nothing but lengths is checked: what is missing
+	// is stored as `""`.
+	//
+	// Takes a body of the `application/json` content type.
+	//
+	// Corresponds with POST /api/2.0/mlflow/runs/log-inputs (the `LogInputs` operationId).
+	LogInputs(ctx context.Context, body LogInputsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error)
 
 	// LogMetricWithBody Log one point of a metric
 	//
@@ -1471,6 +1786,48 @@ func (c *Client) UpdateExperiment(ctx context.Context, body UpdateExperimentJSON
 	return c.Client.Do(req)
 }
 
+// GetMetricHistory Get a page of all values that a metric of a run had
+//
+// SQL stores sort the values by timestamp, step and value from 3.1.1 on. A run that does not exist is 200 `{}` on an
+// SQL store and 404 `RESOURCE_DOES_NOT_EXIST` on a file store; from 3.10 on it is 404 where workspaces are switched
+// on.
+//
+// Before 3.1.1 `max_results` and `page_token` are ignored: everything comes in one response. From 3.1.1 to 3.13 a
+// request without `max_results` gets no metrics, and again and again the token of the same page.
+//
+// Corresponds with GET /api/2.0/mlflow/metrics/get-history (the `GetMetricHistory` operationId).
+func (c *Client) GetMetricHistory(ctx context.Context, params *GetMetricHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewGetMetricHistoryRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// SampleMetricHistory Get some of the values that a metric had in several runs
+//
+// MLflow calls it GetMetricHistoryBulkInterval. The first and the last value of each run are always among the
+// values, and those of a run are sorted by step, timestamp and value. Runs that do not exist are left out (404
+// `RESOURCE_DOES_NOT_EXIST` on a file store). gunicorn, the front end before 3.3, refuses a request line of more
+// than 4094 bytes, which 100 run IDs exceed.
+//
+// Corresponds with GET /api/2.0/mlflow/metrics/get-history-bulk-interval (the `SampleMetricHistory` operationId).
+func (c *Client) SampleMetricHistory(ctx context.Context, params *SampleMetricHistoryParams, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewSampleMetricHistoryRequest(c.Server, params)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
 // CreateRunWithBody Create a run
 //
 // Starts a run, with status `RUNNING`. There is no idempotency key: the same request twice makes two runs. The tag
@@ -1641,6 +1998,48 @@ func (c *Client) LogBatchWithBody(ctx context.Context, contentType string, body 
 // Corresponds with POST /api/2.0/mlflow/runs/log-batch (the `LogBatch` operationId).
 func (c *Client) LogBatch(ctx context.Context, body LogBatchJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
 	req, err := NewLogBatchRequest(c.Server, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LogInputsWithBody Log the datasets that a run has used
+//
+// A dataset is known by its name and digest within the experiment; what else the first request says of it stays. If
+// the run has the dataset already, nothing changes, its tags included. Nothing but lengths is checked: what is missing
+// is stored as `""`.
+//
+// Takes any type of body and a specified content type.
+//
+// Corresponds with POST /api/2.0/mlflow/runs/log-inputs (the `LogInputs` operationId).
+func (c *Client) LogInputsWithBody(ctx context.Context, contentType string, body io.Reader, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLogInputsRequestWithBody(c.Server, contentType, body)
+	if err != nil {
+		return nil, err
+	}
+	req = req.WithContext(ctx)
+	if err := c.applyEditors(ctx, req, reqEditors); err != nil {
+		return nil, err
+	}
+	return c.Client.Do(req)
+}
+
+// LogInputs Log the datasets that a run has used
+//
+// A dataset is known by its name and digest within the experiment; what else the first request says of it stays. If
+// the run has the dataset already, nothing changes, its tags included. Nothing but lengths is checked: what is missing
+// is stored as `""`.
+//
+// Takes a body of the `application/json` content type.
+//
+// Corresponds with POST /api/2.0/mlflow/runs/log-inputs (the `LogInputs` operationId).
+func (c *Client) LogInputs(ctx context.Context, body LogInputsJSONRequestBody, reqEditors ...RequestEditorFn) (*http.Response, error) {
+	req, err := NewLogInputsRequest(c.Server, body)
 	if err != nil {
 		return nil, err
 	}
@@ -2151,6 +2550,182 @@ func NewUpdateExperimentRequestWithBody(server string, contentType string, body 
 	return req, nil
 }
 
+// NewGetMetricHistoryRequest constructs an http.Request for the GetMetricHistory method
+func NewGetMetricHistoryRequest(server string, params *GetMetricHistoryParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/2.0/mlflow/metrics/get-history")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run_id", params.RunID, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "metric_key", params.MetricKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "max_results", params.MaxResults, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int32"}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.PageToken != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "page_token", *params.PageToken, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
+// NewSampleMetricHistoryRequest constructs an http.Request for the SampleMetricHistory method
+func NewSampleMetricHistoryRequest(server string, params *SampleMetricHistoryParams) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/2.0/mlflow/metrics/get-history-bulk-interval")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	if params != nil {
+		// queryValues collects non-styled parameters (passthrough, JSON)
+		// that are safe to round-trip through url.Values.Encode().
+		queryValues := queryURL.Query()
+		// rawQueryFragments collects pre-encoded query fragments from
+		// styled parameters, preserving literal commas as delimiters
+		// per the OpenAPI spec (e.g. "color=blue,black,brown").
+		var rawQueryFragments []string
+
+		if params.RunIDs != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "run_ids", params.RunIDs, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "array", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if queryFrag, err := runtime.StyleParamWithOptions("form", true, "metric_key", params.MetricKey, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "string", Format: ""}); err != nil {
+			return nil, err
+		} else {
+			for _, qp := range strings.Split(queryFrag, "&") {
+				rawQueryFragments = append(rawQueryFragments, qp)
+			}
+		}
+
+		if params.StartStep != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "start_step", *params.StartStep, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.EndStep != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "end_step", *params.EndStep, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: "int64"}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if params.MaxResults != nil {
+
+			if queryFrag, err := runtime.StyleParamWithOptions("form", true, "max_results", *params.MaxResults, runtime.StyleParamOptions{ParamLocation: runtime.ParamLocationQuery, Type: "integer", Format: ""}); err != nil {
+				return nil, err
+			} else {
+				for _, qp := range strings.Split(queryFrag, "&") {
+					rawQueryFragments = append(rawQueryFragments, qp)
+				}
+			}
+
+		}
+
+		if encoded := queryValues.Encode(); encoded != "" {
+			rawQueryFragments = append(rawQueryFragments, encoded)
+		}
+		queryURL.RawQuery = strings.Join(rawQueryFragments, "&")
+	}
+
+	req, err := http.NewRequest(http.MethodGet, queryURL.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+
+	return req, nil
+}
+
 // NewCreateRunRequest calls the generic CreateRun builder with application/json body
 func NewCreateRunRequest(server string, body CreateRunJSONRequestBody) (*http.Request, error) {
 	var bodyReader io.Reader
@@ -2342,6 +2917,46 @@ func NewLogBatchRequestWithBody(server string, contentType string, body io.Reade
 	}
 
 	operationPath := fmt.Sprintf("/api/2.0/mlflow/runs/log-batch")
+	if operationPath[0] == '/' {
+		operationPath = "." + operationPath
+	}
+
+	queryURL, err := serverURL.Parse(operationPath)
+	if err != nil {
+		return nil, err
+	}
+
+	req, err := http.NewRequest(http.MethodPost, queryURL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+
+	req.Header.Add("Content-Type", contentType)
+
+	return req, nil
+}
+
+// NewLogInputsRequest calls the generic LogInputs builder with application/json body
+func NewLogInputsRequest(server string, body LogInputsJSONRequestBody) (*http.Request, error) {
+	var bodyReader io.Reader
+	buf, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	bodyReader = bytes.NewReader(buf)
+	return NewLogInputsRequestWithBody(server, "application/json", bodyReader)
+}
+
+// NewLogInputsRequestWithBody constructs an http.Request for the LogInputs method, with any body, and a specified content type
+func NewLogInputsRequestWithBody(server string, contentType string, body io.Reader) (*http.Request, error) {
+	var err error
+
+	serverURL, err := url.Parse(server)
+	if err != nil {
+		return nil, err
+	}
+
+	operationPath := fmt.Sprintf("/api/2.0/mlflow/runs/log-inputs")
 	if operationPath[0] == '/' {
 		operationPath = "." + operationPath
 	}

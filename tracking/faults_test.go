@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -295,8 +296,9 @@ func groups() []group {
 	writes := group{"Logs, tags, updates, DeleteRun", mayRunTwice, true, nil}
 	deleting := group{"DeleteTag, DeleteExperiment", deletes, true, nil}
 	var creating []group
+	isGetOrSearch := regexp.MustCompile("^(Get|Search|Sample)")
 	for _, op := range tracking.Operations {
-		switch isRead := strings.HasPrefix(op.Name, "Get") || strings.HasPrefix(op.Name, "Search"); {
+		switch isRead := isGetOrSearch.MatchString(op.Name); {
 		case !op.MayRunTwice:
 			creating = append(creating, group{op.Name, creates, true, []string{op.Name}})
 		case isRead:

@@ -82,6 +82,15 @@ var (
 	logBatch = operation[gen.LogBatchRequest, gen.EmptyResponse]{
 		name: "LogBatch", send: (*gen.Client).LogBatch, mayRunTwice: true,
 	}
+	logInputs = operation[gen.LogInputsRequest, gen.EmptyResponse]{
+		name: "LogInputs", send: (*gen.Client).LogInputs, mayRunTwice: true,
+	}
+	getMetricHistory = operation[*gen.GetMetricHistoryParams, gen.GetMetricHistoryResponse]{
+		name: "GetMetricHistory", send: (*gen.Client).GetMetricHistory, mayRunTwice: true,
+	}
+	sampleMetricHistory = operation[*gen.SampleMetricHistoryParams, gen.SampleMetricHistoryResponse]{
+		name: "SampleMetricHistory", send: (*gen.Client).SampleMetricHistory, mayRunTwice: true,
+	}
 )
 
 // doneBefore tells whether err says that an attempt before the last one, whose response was lost, had succeeded.
