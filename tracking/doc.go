@@ -1,8 +1,8 @@
 // Package tracking is a client for MLflow's experiments and runs.
 //
-// An experiment groups runs. A run holds params, whose values never change; metrics, each with a history of values; tags;
-// and the datasets that it has used. A [Client] comes from the Tracking method of mlflow.Client. It keeps no state between calls: there is no active
-// run, and every call names its experiment or run.
+// An experiment groups runs. A run holds params, whose values never change; metrics, each with a history of values;
+// tags; and the datasets that it has used. A [Client] comes from the Tracking method of mlflow.Client. It keeps no
+// state between calls: there is no active run, and every call names its experiment or run.
 //
 // # Success
 //
