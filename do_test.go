@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -238,7 +237,10 @@ func TestDoKeepsTheHeadersOfTheRequest(t *testing.T) {
 	t.Parallel()
 	uri, visits := newDoServer(t, answers(401))
 	client := newDoClient(t, uri, mlflow.WithHeaders(map[string]string{"X-Team": "vision", "X-Other": "client's"}),
-		mlflow.WithTokenSource(func(context.Context) (string, error) { return "", errors.New("no token is needed") }))
+		mlflow.WithTokenSource(func(context.Context) (string, error) {
+			t.Error("a token was asked for")
+			return "t0ken", nil
+		}))
 	request := newRequest(t, http.MethodPost, "/a", "content")
 	request.Header = http.Header{
 		"Authorization": {"Mine 1"}, "Accept": {"text/csv"}, "User-Agent": {"me"}, "Cache-Control": {"max-age=9"}, "X-Team": {"mine"},

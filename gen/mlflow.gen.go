@@ -1429,8 +1429,8 @@ type ClientInterface interface {
 	// LogInputsWithBody Log the datasets that a run has used
 	//
 	// A dataset is known by its name and digest within the experiment; what else the first request says of it stays. If
-	// the run has the dataset already, nothing changes, its tags included. Nothing but lengths is checked: what is missing
-	// is stored as `""`.
+	// the run has the dataset already, nothing changes, its tags included. Nothing but lengths is checked, and not even
+	// these by a file store: what is missing is stored as `""`.
 	//
 	// Takes any type of body and a specified content type.
 	//
@@ -1440,8 +1440,8 @@ type ClientInterface interface {
 	// LogInputs Log the datasets that a run has used
 	//
 	// A dataset is known by its name and digest within the experiment; what else the first request says of it stays. If
-	// the run has the dataset already, nothing changes, its tags included. Nothing but lengths is checked: what is missing
-	// is stored as `""`.
+	// the run has the dataset already, nothing changes, its tags included. Nothing but lengths is checked, and not even
+	// these by a file store: what is missing is stored as `""`.
 	//
 	// Takes a body of the `application/json` content type.
 	//
@@ -2011,8 +2011,8 @@ func (c *Client) LogBatch(ctx context.Context, body LogBatchJSONRequestBody, req
 // LogInputsWithBody Log the datasets that a run has used
 //
 // A dataset is known by its name and digest within the experiment; what else the first request says of it stays. If
-// the run has the dataset already, nothing changes, its tags included. Nothing but lengths is checked: what is missing
-// is stored as `""`.
+// the run has the dataset already, nothing changes, its tags included. Nothing but lengths is checked, and not even
+// these by a file store: what is missing is stored as `""`.
 //
 // Takes any type of body and a specified content type.
 //
@@ -2032,8 +2032,8 @@ func (c *Client) LogInputsWithBody(ctx context.Context, contentType string, body
 // LogInputs Log the datasets that a run has used
 //
 // A dataset is known by its name and digest within the experiment; what else the first request says of it stays. If
-// the run has the dataset already, nothing changes, its tags included. Nothing but lengths is checked: what is missing
-// is stored as `""`.
+// the run has the dataset already, nothing changes, its tags included. Nothing but lengths is checked, and not even
+// these by a file store: what is missing is stored as `""`.
 //
 // Takes a body of the `application/json` content type.
 //

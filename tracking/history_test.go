@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -249,6 +250,32 @@ func TestAllMetricsStopsWhenTheCallerBreaks(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []string{"", ""}, *asked)
+}
+
+// It does not run beside other tests, which take memory too.
+func TestAllMetricsHoldsOnePage(t *testing.T) {
+	const size, last = 1000, 200
+	client := newTestServer(t, func(w http.ResponseWriter, r *http.Request) {
+		page, _ := strconv.Atoi(r.URL.Query().Get("page_token"))
+		next := strconv.Itoa(page + 1)
+		if page == last {
+			next = ""
+		}
+		respondWith(200, "application/json", historyPage(page*size, size, next))(w, r)
+	})
+	var before, after uint64
+	count := 0
+	for _, err := range client.AllMetrics(t.Context(), "r1", "loss", tracking.WithHistoryPageSize(size)) {
+		require.NoError(t, err)
+		switch count++; count {
+		case size:
+			before = heap()
+		case size * last:
+			after = heap()
+		}
+	}
+	assert.Equal(t, size*(last+1), count)
+	assert.Less(t, after, before+4<<20, "bytes on the heap, of which the whole history takes 11 MiB")
 }
 
 func TestMetricHistoryRefusesArguments(t *testing.T) {

@@ -14,9 +14,10 @@ const maxDatasets = 1000
 // Inputs.
 //
 // An experiment has one dataset for each name and digest: if it knows the dataset already, the rest of what is logged
-// here is ignored. If the run has the dataset already, nothing changes, and that includes the tags. A name can have 500
-// characters, a digest 36, a source 65,535, a schema 1,048,575 (65,535 before MLflow 2.15) and a profile 16,777,215. A
-// tag's key can have 255 characters, and its value 500.
+// here is ignored. If the run has the dataset already, nothing changes, and that includes the tags. Servers with an SQL
+// store refuse a name of more than 500 characters, a digest of more than 36, a source of more than 65,535, a schema of
+// more than 1,048,575 (65,535 before MLflow 2.15) and a profile of more than 16,777,215, as well as a tag whose key has
+// more than 255 characters or its value more than 500. File stores take any length.
 //
 // Any number of datasets may be given; up to 1000 go into one request. If one fails, those before it are stored: log all
 // of them again. Without datasets nothing is sent.
