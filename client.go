@@ -8,7 +8,7 @@
 //	experimentID, err := client.Tracking().CreateExperiment(ctx, "iris")
 //
 // [Client.Tracking] returns the client for experiments and runs; package tracking describes its methods, its types
-// and its errors.
+// and its errors. [Client.Do] sends a request of your own, for what the library has no method for.
 //
 // # Configuration
 //
@@ -63,6 +63,7 @@ import (
 	"time"
 
 	"github.com/mlflow-go/mlflow/internal/config"
+	"github.com/mlflow-go/mlflow/internal/failure"
 	"github.com/mlflow-go/mlflow/internal/transport"
 	"github.com/mlflow-go/mlflow/tracking"
 )
@@ -75,6 +76,7 @@ const userAgent = "mlflow-go/" + version
 // A Client talks to one MLflow server. It is safe for concurrent use; a program needs one for each server.
 type Client struct {
 	trackingURI string
+	transport   *transport.Client
 	tracking    func() *tracking.Client
 }
 
@@ -94,6 +96,7 @@ func NewClient(opts ...Option) (*Client, error) {
 	trackingConfig := tracking.Config{BatchLimits: s.batchLimits, StrictLengths: s.strictLengths, Logger: resolved.Logger}
 	return &Client{
 		trackingURI: server.String(),
+		transport:   doer,
 		tracking:    sync.OnceValue(func() *tracking.Client { return tracking.NewClient(server, doer, trackingConfig) }),
 	}, nil
 }
@@ -112,6 +115,31 @@ func (c *Client) Tracking() *tracking.Client { return c.tracking() }
 
 // TrackingURI returns the server's address, without user name and password.
 func (c *Client) TrackingURI() string { return c.trackingURI }
+
+// Do sends a request of your own, for what the library has no method for: with the client's credentials, TLS, time
+// limits, workspace and retries. GET and HEAD are retried as searches are, all other methods only if the request cannot
+// have run. A body is sent again only if the request has a GetBody, which [http.NewRequest] sets for the usual readers.
+//
+// A URL without a host is below the tracking URI, such as "/api/2.0/mlflow/registered-models/search". Another host, a
+// path outside that of the tracking URI, a path with a segment ".." and a body of unknown length are refused: MLflow 3.3
+// and later read such a body as an empty one.
+//
+// The request's headers win over those of the client, and so does its own Authorization. Left out are Accept-Encoding,
+// Connection, Content-Length, Host, Idempotency-Key, X-Idempotency-Key, Trailer and Transfer-Encoding, which the library
+// sets or which make net/http send a request twice; Host and the length are fields of the request. Another workspace than
+// the client's is refused. A request editor comes last, as always. The request is not changed, and its body is closed.
+//
+// The response is the server's last, whatever its status, with a body that has been read already. A success is whole, up
+// to 256 MiB; of any other response, the body has the first 64 KiB. If a body is cut off, reading it ends with an error.
+// If no response came, the error is an [*Error]; so it is if the server does not support the client's workspace.
+func (c *Client) Do(request *http.Request) (*http.Response, error) {
+	const name = "Do"
+	response, outcome := c.transport.Forward(name, request)
+	if response == nil {
+		return nil, failure.New(name, outcome)
+	}
+	return response, nil
+}
 
 // String returns the server's address, without user name and password.
 func (c *Client) String() string { return "mlflow.Client(" + c.trackingURI + ")" }

@@ -9,7 +9,9 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"io"
 	"log"
+	"net/http"
 	"os"
 	"path"
 	"reflect"
@@ -86,6 +88,28 @@ func Example_errors() {
 	default:
 		fmt.Println(run.Info.RunName, run.Info.Status)
 	}
+}
+
+func ExampleClient_Do() {
+	ctx := context.Background()
+	client, err := mlflow.NewClient()
+	if err != nil {
+		log.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "/version", nil) // below the tracking URI
+	if err != nil {
+		log.Fatal(err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		log.Fatal(err) // no response came
+	}
+	defer response.Body.Close()
+	release, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		log.Fatal(response.Status, err)
+	}
+	fmt.Println("MLflow", string(release))
 }
 
 // TestReadmeCode checks that the code in the README is formatted and compiles: each block must be part of an example,

@@ -65,8 +65,8 @@ type CreateRunRequest struct {
 
 // CreateRunResult defines model for CreateRunResult.
 type CreateRunResult struct {
-	// Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
-	// `outputs` (models), which belong to operations outside this document.
+	// Run A run. Besides what is listed, responses can hold `outputs` (models) from 3.0 on, which belong to operations
+	// outside this document.
 	Run *Run `json:"run,omitempty"`
 }
 
@@ -81,6 +81,84 @@ func (v *CreateRunResult) ReadJSON(r *wire.Reader) {
 		case "run":
 			v.Run = new(Run)
 			v.Run.ReadJSON(r)
+		}
+	}
+}
+
+// Dataset A dataset. An experiment has one for each name and digest.
+type Dataset struct {
+	// Digest Tells versions of the dataset apart, such as a hash of its content.
+	Digest string `json:"digest"`
+	Name   string `json:"name"`
+
+	// Profile A summary, such as the number of rows; MLflow's own clients write JSON.
+	Profile string `json:"profile,omitempty"`
+
+	// Schema What its columns are; MLflow's own clients write JSON. Before 2.15 it holds 65535 characters.
+	Schema string `json:"schema,omitempty"`
+
+	// Source Where the dataset comes from; MLflow's own clients write JSON.
+	Source string `json:"source"`
+
+	// SourceType What the source is, such as `s3` or `local`.
+	SourceType string `json:"source_type"`
+}
+
+var jsonDataset = wire.Object{
+	{Name: "digest", Required: true},
+	{Name: "name", Required: true},
+	{Name: "profile"},
+	{Name: "schema"},
+	{Name: "source"},
+	{Name: "source_type"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *Dataset) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonDataset) {
+		switch name {
+		case "digest":
+			v.Digest = r.Text()
+		case "name":
+			v.Name = r.Text()
+		case "profile":
+			v.Profile = r.Text()
+		case "schema":
+			v.Schema = r.Text()
+		case "source":
+			v.Source = r.Text()
+		case "source_type":
+			v.SourceType = r.Text()
+		}
+	}
+}
+
+// DatasetInput A dataset that a run has used.
+type DatasetInput struct {
+	// Dataset A dataset. An experiment has one for each name and digest.
+	Dataset Dataset `json:"dataset"`
+
+	// Tags What the run has used it for. MLflow's own key is `mlflow.data.context`, as in `training`.
+	Tags []InputTag `json:"tags,omitempty"`
+}
+
+var jsonDatasetInput = wire.Object{
+	{Name: "dataset", Required: true},
+	{Name: "tags"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *DatasetInput) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonDatasetInput) {
+		switch name {
+		case "dataset":
+			v.Dataset.ReadJSON(r)
+		case "tags":
+			for range r.List() {
+				var item InputTag
+				item.ReadJSON(r)
+				v.Tags = append(v.Tags, item)
+			}
 		}
 	}
 }
@@ -271,10 +349,39 @@ func (v *GetExperimentResult) ReadJSON(r *wire.Reader) {
 	}
 }
 
+// GetMetricHistoryResult defines model for GetMetricHistoryResult.
+type GetMetricHistoryResult struct {
+	Metrics []Metric `json:"metrics,omitempty"`
+
+	// NextPageToken Absent or empty on the last page.
+	NextPageToken string `json:"next_page_token,omitempty"`
+}
+
+var jsonGetMetricHistoryResult = wire.Object{
+	{Name: "metrics"},
+	{Name: "next_page_token"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *GetMetricHistoryResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonGetMetricHistoryResult) {
+		switch name {
+		case "metrics":
+			for range r.List() {
+				var item Metric
+				item.ReadJSON(r)
+				v.Metrics = append(v.Metrics, item)
+			}
+		case "next_page_token":
+			v.NextPageToken = r.Text()
+		}
+	}
+}
+
 // GetRunResult defines model for GetRunResult.
 type GetRunResult struct {
-	// Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
-	// `outputs` (models), which belong to operations outside this document.
+	// Run A run. Besides what is listed, responses can hold `outputs` (models) from 3.0 on, which belong to operations
+	// outside this document.
 	Run *Run `json:"run,omitempty"`
 }
 
@@ -293,6 +400,31 @@ func (v *GetRunResult) ReadJSON(r *wire.Reader) {
 	}
 }
 
+// InputTag A tag of a dataset's use by a run.
+type InputTag struct {
+	Key string `json:"key"`
+
+	// Value Absent means `""`.
+	Value string `json:"value"`
+}
+
+var jsonInputTag = wire.Object{
+	{Name: "key", Required: true},
+	{Name: "value"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *InputTag) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonInputTag) {
+		switch name {
+		case "key":
+			v.Key = r.Text()
+		case "value":
+			v.Value = r.Text()
+		}
+	}
+}
+
 // LifecycleStage Whether an experiment or run is `active`, or marked as `deleted`. Later releases may know other stages.
 type LifecycleStage = string
 
@@ -304,6 +436,14 @@ type LogBatchRequest struct {
 	// RunID A run's ID, chosen by the server.
 	RunID RunID    `json:"run_id"`
 	Tags  []RunTag `json:"tags"`
+}
+
+// LogInputsRequest defines model for LogInputsRequest.
+type LogInputsRequest struct {
+	Datasets []DatasetInput `json:"datasets"`
+
+	// RunID A run's ID, chosen by the server.
+	RunID RunID `json:"run_id"`
 }
 
 // LogMetricRequest defines model for LogMetricRequest.
@@ -429,19 +569,24 @@ type RestoreRunRequest struct {
 	RunID RunID `json:"run_id"`
 }
 
-// Run A run. Besides what is listed, responses can hold `inputs` (datasets, and models from 3.0 on) and, from 3.0 on,
-// `outputs` (models), which belong to operations outside this document.
+// Run A run. Besides what is listed, responses can hold `outputs` (models) from 3.0 on, which belong to operations
+// outside this document.
 type Run struct {
 	// Data What was logged to a run.
 	Data *RunData `json:"data,omitempty"`
 
 	// Info What is known about a run as such.
 	Info *RunInfo `json:"info,omitempty"`
+
+	// Inputs What a run has used. From 3.0 on, responses can also hold `model_inputs`, which belong to operations outside this
+	// document.
+	Inputs *RunInputs `json:"inputs,omitempty"`
 }
 
 var jsonRun = wire.Object{
 	{Name: "data"},
 	{Name: "info", Required: true},
+	{Name: "inputs"},
 }
 
 // ReadJSON reads a response, or a part of one.
@@ -454,6 +599,9 @@ func (v *Run) ReadJSON(r *wire.Reader) {
 		case "info":
 			v.Info = new(RunInfo)
 			v.Info.ReadJSON(r)
+		case "inputs":
+			v.Inputs = new(RunInputs)
+			v.Inputs.ReadJSON(r)
 		}
 	}
 }
@@ -577,6 +725,77 @@ func (v *RunInfo) ReadJSON(r *wire.Reader) {
 	}
 }
 
+// RunInputs What a run has used. From 3.0 on, responses can also hold `model_inputs`, which belong to operations outside this
+// document.
+type RunInputs struct {
+	DatasetInputs []DatasetInput `json:"dataset_inputs,omitempty"`
+}
+
+var jsonRunInputs = wire.Object{
+	{Name: "dataset_inputs"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *RunInputs) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonRunInputs) {
+		switch name {
+		case "dataset_inputs":
+			for range r.List() {
+				var item DatasetInput
+				item.ReadJSON(r)
+				v.DatasetInputs = append(v.DatasetInputs, item)
+			}
+		}
+	}
+}
+
+// RunMetric One point of a metric of a run.
+type RunMetric struct {
+	Key string `json:"key"`
+
+	// RunID A run's ID, chosen by the server.
+	RunID RunID `json:"run_id"`
+
+	// Step The step of a metric, any 64-bit integer. MLflow sends a number; servers that follow protobuf's JSON mapping send a
+	// string. Requests may hold either.
+	Step Step `json:"step"`
+
+	// Timestamp Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
+	// a string. Requests may hold either.
+	Timestamp Timestamp `json:"timestamp"`
+
+	// Value A 64-bit float: a number, or one of three strings. For any other spelling (a bare `NaN`, `"nan"`) the
+	// response is 200, and 0 is stored. SQL stores keep infinities as the largest finite numbers; SQLite forgets the
+	// sign of -0.0.
+	Value MetricValue `json:"value"`
+}
+
+var jsonRunMetric = wire.Object{
+	{Name: "key", Required: true},
+	{Name: "run_id", Required: true},
+	{Name: "step"},
+	{Name: "timestamp", Required: true},
+	{Name: "value", Required: true},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *RunMetric) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonRunMetric) {
+		switch name {
+		case "key":
+			v.Key = r.Text()
+		case "run_id":
+			v.RunID = RunID(r.Text())
+		case "step":
+			v.Step.ReadJSON(r)
+		case "timestamp":
+			v.Timestamp.ReadJSON(r)
+		case "value":
+			v.Value.ReadJSON(r)
+		}
+	}
+}
+
 // RunStatus The status that a run gets. It must be spelled exactly so.
 type RunStatus string
 
@@ -601,6 +820,29 @@ func (v *RunTag) ReadJSON(r *wire.Reader) {
 			v.Key = r.Text()
 		case "value":
 			v.Value = r.Text()
+		}
+	}
+}
+
+// SampleMetricHistoryResult defines model for SampleMetricHistoryResult.
+type SampleMetricHistoryResult struct {
+	Metrics []RunMetric `json:"metrics,omitempty"`
+}
+
+var jsonSampleMetricHistoryResult = wire.Object{
+	{Name: "metrics"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *SampleMetricHistoryResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonSampleMetricHistoryResult) {
+		switch name {
+		case "metrics":
+			for range r.List() {
+				var item RunMetric
+				item.ReadJSON(r)
+				v.Metrics = append(v.Metrics, item)
+			}
 		}
 	}
 }
@@ -784,6 +1026,33 @@ type GetExperimentByNameParams struct {
 	ExperimentName string `form:"experiment_name" json:"experiment_name"`
 }
 
+// GetMetricHistoryParams defines parameters for GetMetricHistory.
+type GetMetricHistoryParams struct {
+	RunID     RunID  `form:"run_id" json:"run_id"`
+	MetricKey string `form:"metric_key" json:"metric_key"`
+
+	// MaxResults The size of a page. Servers have no limit of their own.
+	MaxResults int32 `form:"max_results" json:"max_results"`
+
+	// PageToken The `next_page_token` of the page before.
+	PageToken string `form:"page_token,omitempty" json:"page_token,omitempty"`
+}
+
+// SampleMetricHistoryParams defines parameters for SampleMetricHistory.
+type SampleMetricHistoryParams struct {
+	RunIDs    []RunID `form:"run_ids" json:"run_ids"`
+	MetricKey string  `form:"metric_key" json:"metric_key"`
+
+	// StartStep The first step to look at. Must come with `end_step`, and not be greater.
+	StartStep *int64 `form:"start_step,omitempty" json:"start_step,omitempty"`
+
+	// EndStep The last step to look at.
+	EndStep *int64 `form:"end_step,omitempty" json:"end_step,omitempty"`
+
+	// MaxResults How many values to return of each run. Absent means 2500.
+	MaxResults *int `form:"max_results,omitempty" json:"max_results,omitempty"`
+}
+
 // GetRunParams defines parameters for GetRun.
 type GetRunParams struct {
 	RunID RunID `form:"run_id" json:"run_id"`
@@ -851,6 +1120,35 @@ func (c *Client) UpdateExperiment(ctx context.Context, body UpdateExperimentRequ
 	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/update", body)
 }
 
+// GetMetricHistory is GET /api/2.0/mlflow/metrics/get-history: Get a page of all values that a metric of a run had.
+func (c *Client) GetMetricHistory(ctx context.Context, params *GetMetricHistoryParams) (*http.Response, error) {
+	var query query
+	query.add("run_id", params.RunID)
+	query.add("metric_key", params.MetricKey)
+	query.add("max_results", params.MaxResults)
+	if params.PageToken != "" {
+		query.add("page_token", params.PageToken)
+	}
+	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/metrics/get-history", query, nil)
+}
+
+// SampleMetricHistory is GET /api/2.0/mlflow/metrics/get-history-bulk-interval: Get some of the values that a metric had in several runs.
+func (c *Client) SampleMetricHistory(ctx context.Context, params *SampleMetricHistoryParams) (*http.Response, error) {
+	var query query
+	query.add("run_ids", params.RunIDs)
+	query.add("metric_key", params.MetricKey)
+	if params.StartStep != nil {
+		query.add("start_step", *params.StartStep)
+	}
+	if params.EndStep != nil {
+		query.add("end_step", *params.EndStep)
+	}
+	if params.MaxResults != nil {
+		query.add("max_results", *params.MaxResults)
+	}
+	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/metrics/get-history-bulk-interval", query, nil)
+}
+
 // CreateRun is POST /api/2.0/mlflow/runs/create: Create a run.
 func (c *Client) CreateRun(ctx context.Context, body CreateRunRequest) (*http.Response, error) {
 	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/create", body)
@@ -876,6 +1174,11 @@ func (c *Client) GetRun(ctx context.Context, params *GetRunParams) (*http.Respon
 // LogBatch is POST /api/2.0/mlflow/runs/log-batch: Log metrics, params and tags together.
 func (c *Client) LogBatch(ctx context.Context, body LogBatchRequest) (*http.Response, error) {
 	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-batch", body)
+}
+
+// LogInputs is POST /api/2.0/mlflow/runs/log-inputs: Log the datasets that a run has used.
+func (c *Client) LogInputs(ctx context.Context, body LogInputsRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-inputs", body)
 }
 
 // LogMetric is POST /api/2.0/mlflow/runs/log-metric: Log one point of a metric.

@@ -62,7 +62,7 @@ func toRun(r *gen.Run) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Run{Info: *info, Data: toRunData(r.Data)}, nil
+	return &Run{Info: *info, Data: toRunData(r.Data), Inputs: toRunInputs(r.Inputs)}, nil
 }
 
 func toRunInfo(i *gen.RunInfo) (*RunInfo, error) {
@@ -87,12 +87,9 @@ func toRunData(d *gen.RunData) RunData {
 		d = &gen.RunData{}
 	}
 	data := RunData{
-		Metrics: make([]Metric, len(d.Metrics)),
+		Metrics: toMetrics(d.Metrics),
 		Params:  make([]Param, len(d.Params)),
 		Tags:    make(map[string]string), // of no size: all tags of a hostile response may have one key
-	}
-	for i, m := range d.Metrics {
-		data.Metrics[i] = Metric{Key: m.Key, Value: float64(m.Value), Timestamp: fromMillis(&m.Timestamp), Step: int64(m.Step)}
 	}
 	for i, p := range d.Params {
 		data.Params[i] = Param(p)
@@ -101,6 +98,47 @@ func toRunData(d *gen.RunData) RunData {
 		data.Tags[tag.Key] = tag.Value
 	}
 	return data
+}
+
+func toRunInputs(i *gen.RunInputs) RunInputs {
+	if i == nil {
+		i = &gen.RunInputs{}
+	}
+	inputs := RunInputs{Datasets: make([]DatasetInput, len(i.DatasetInputs))}
+	for n, input := range i.DatasetInputs {
+		inputs.Datasets[n] = DatasetInput{Dataset: toDataset(input.Dataset), Tags: make(map[string]string)}
+		for _, tag := range input.Tags {
+			inputs.Datasets[n].Tags[tag.Key] = tag.Value
+		}
+	}
+	return inputs
+}
+
+func toDataset(d gen.Dataset) Dataset {
+	return Dataset{
+		Name: d.Name, Digest: d.Digest, SourceType: d.SourceType, Source: d.Source, Schema: d.Schema, Profile: d.Profile,
+	}
+}
+
+func toMetrics(metrics []gen.Metric) []Metric {
+	list := make([]Metric, len(metrics))
+	for i, m := range metrics {
+		list[i] = Metric{Key: m.Key, Value: float64(m.Value), Timestamp: fromMillis(&m.Timestamp), Step: int64(m.Step)}
+	}
+	return list
+}
+
+func toMetricPage(a gen.GetMetricHistoryResult) (metricPage, error) {
+	return metricPage{toMetrics(a.Metrics), a.NextPageToken}, nil
+}
+
+func toMetricsByRun(a gen.SampleMetricHistoryResult) (map[string][]Metric, error) {
+	byRun := make(map[string][]Metric)
+	for _, m := range a.Metrics {
+		metric := Metric{Key: m.Key, Value: float64(m.Value), Timestamp: fromMillis(&m.Timestamp), Step: int64(m.Step)}
+		byRun[m.RunID] = append(byRun[m.RunID], metric)
+	}
+	return byRun, nil
 }
 
 func toRunList(a gen.SearchRunsResult) (*RunList, error) {
@@ -143,6 +181,28 @@ func fromParams(params []Param) []gen.Param {
 	list := make([]gen.Param, len(params))
 	for i, p := range params {
 		list[i] = gen.Param(p)
+	}
+	return list
+}
+
+func fromDatasetInputs(inputs []DatasetInput) []gen.DatasetInput {
+	list := make([]gen.DatasetInput, len(inputs))
+	for i, input := range inputs {
+		list[i] = gen.DatasetInput{Dataset: fromDataset(input.Dataset), Tags: inputTags(input.Tags)}
+	}
+	return list
+}
+
+func fromDataset(d Dataset) gen.Dataset {
+	return gen.Dataset{
+		Name: d.Name, Digest: d.Digest, SourceType: d.SourceType, Source: d.Source, Schema: d.Schema, Profile: d.Profile,
+	}
+}
+
+func inputTags(tags map[string]string) []gen.InputTag {
+	list := make([]gen.InputTag, 0, len(tags))
+	for _, tag := range experimentTags(tags) {
+		list = append(list, gen.InputTag(tag))
 	}
 	return list
 }

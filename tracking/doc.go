@@ -1,8 +1,8 @@
 // Package tracking is a client for MLflow's experiments and runs.
 //
-// An experiment groups runs. A run holds params, whose values never change; metrics, each with a history of values; and
-// tags. A [Client] comes from the Tracking method of mlflow.Client. It keeps no state between calls: there is no active
-// run, and every call names its experiment or run.
+// An experiment groups runs. A run holds params, whose values never change; metrics, each with a history of values;
+// tags; and the datasets that it has used. A [Client] comes from the Tracking method of mlflow.Client. It keeps no
+// state between calls: there is no active run, and every call names its experiment or run.
 //
 // # Success
 //
@@ -26,7 +26,7 @@
 //
 // A search returns one page, of at most 1000 results by default, and a token for the next page. Only an empty token
 // marks the last page: other pages can be empty too. [Client.AllExperiments] and [Client.AllRuns] fetch one page after
-// the other.
+// the other, and [Client.AllMetrics] does for the history of a metric.
 //
 // # Retries
 //
@@ -34,10 +34,11 @@
 // connection was made, or the status is 429), it is always retried. If it may have run (a timeout, a lost connection, a
 // 500 in HTML, or 502, 503 or 504), a retry depends on the method:
 //
-//   - GetExperiment, GetExperimentByName, GetRun, SearchExperiments, SearchRuns are retried: they change nothing.
+//   - GetExperiment, GetExperimentByName, GetRun, GetMetricHistory, SampleMetricHistory, SearchExperiments, SearchRuns are
+//     retried: they change nothing.
 //   - LogMetric, LogBatch are retried: servers with an SQL store keep the same point once, and file stores twice.
-//   - LogParam, SetTag, SetExperimentTag, UpdateRun, SetTerminated, UpdateExperiment, DeleteRun, RestoreRun are retried:
-//     doing the same twice has the same effect as doing it once.
+//   - LogParam, LogInputs, SetTag, SetExperimentTag, UpdateRun, SetTerminated, UpdateExperiment, DeleteRun, RestoreRun
+//     are retried: doing the same twice has the same effect as doing it once.
 //   - DeleteTag, DeleteExperimentTag, DeleteExperiment, RestoreExperiment are retried: on a retry, 404 counts as success.
 //   - CreateExperiment is not retried: the retry would find the name taken.
 //   - GetOrCreateExperiment is retried: if a retry finds the name taken, that is the experiment to return.

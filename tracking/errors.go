@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/mlflow-go/mlflow/internal/failure"
 	"github.com/mlflow-go/mlflow/internal/transport"
 	"github.com/mlflow-go/mlflow/internal/wire"
 )
@@ -186,6 +187,15 @@ func (e *Error) LogValue() slog.Value {
 // invalid is the error for an argument that is refused before anything is sent.
 func invalid(op, format string, args ...any) *Error {
 	return &Error{Op: op, Message: fmt.Sprintf(format, args...), kind: transport.InvalidArgument}
+}
+
+func init() {
+	failure.New = func(op string, outcome transport.Outcome) error {
+		if outcome.Kind == transport.InvalidArgument && outcome.Status == 0 {
+			return invalid(op, "%s", outcome.Message)
+		}
+		return newError(op, outcome)
+	}
 }
 
 // newError is the error for a call that failed.

@@ -168,8 +168,10 @@ func TestSuccessWithoutObject(t *testing.T) {
 		"GetExperimentByName": {`{}`, `{"experiment": {}}`, `{"experiment": {"name": "iris"}}`},
 		"SearchExperiments":   {`{"experiments": [{}]}`, `{"experiments": {}}`},
 		"CreateRun":           {`{}`, `{"run": {}}`, `{"run": {"info": {}}}`, `{"run": {"data": {}}}`},
-		"GetRun":              {`{}`, `{"run": {}}`, `{"run": {"info": {}}}`, `{"run": {"info": {"run_id": "r1", "start_time": "noon"}}}`},
+		"GetRun":              {`{}`, `{"run": {}}`, `{"run": {"info": {}}}`, `{"run": {"info": {"run_id": "r1", "start_time": "noon"}}}`, `{"run": {"info": {"run_id": "r1"}, "inputs": {"dataset_inputs": [{}]}}}`},
 		"UpdateRun":           {`{}`, `{"run_info": {}}`},
+		"GetMetricHistory":    {`{"metrics": [{}]}`, `{"metrics": {}}`, `{"next_page_token": 5}`},
+		"SampleMetricHistory": {`{"metrics": [{"key": "loss", "value": 1, "timestamp": 1}]}`},
 		"SearchRuns": {
 			`{"runs": [{}]}`, `{"runs": [{"info": {"run_id": ""}}]}`,
 			`{"runs": [{"info": {"run_id": "r1"}, "data": {"metrics": [{"key": "loss", "value": "nan"}]}}]}`,

@@ -32,6 +32,9 @@ var Operations = []Operation{
 	exported(setTag),
 	exported(deleteTag),
 	exported(logBatch),
+	exported(logInputs),
+	exported(getMetricHistory),
+	exported(sampleMetricHistory),
 }
 
 func exported[Request, Response any](o operation[Request, Response]) Operation {

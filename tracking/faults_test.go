@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -296,8 +297,9 @@ func groups() []group {
 	writes := group{"Logs, tags, updates, DeleteRun, RestoreRun", mayRunTwice, true, nil}
 	once := group{strings.Join(operationsDoneOnce(), ", "), doneOnce, true, operationsDoneOnce()}
 	var creating []group
+	isGetOrSearch := regexp.MustCompile("^(Get|Search|Sample)")
 	for _, op := range tracking.Operations {
-		switch isRead := strings.HasPrefix(op.Name, "Get") || strings.HasPrefix(op.Name, "Search"); {
+		switch isRead := isGetOrSearch.MatchString(op.Name); {
 		case !op.MayRunTwice:
 			creating = append(creating, group{op.Name, creates, true, []string{op.Name}})
 		case isRead:

@@ -21,9 +21,7 @@ import (
 
 // lostFields are the fields that recorded responses hold and the generated types do not keep.
 var lostFields = map[string]string{
-	"run.inputs":     "datasets and models belong to other operations",
 	"run.outputs":    "models belong to other operations",
-	"runs[].inputs":  "datasets and models belong to other operations",
 	"runs[].outputs": "models belong to other operations",
 }
 

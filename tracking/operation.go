@@ -91,6 +91,15 @@ var (
 	logBatch = operation[gen.LogBatchRequest, gen.EmptyResponse]{
 		name: "LogBatch", send: (*gen.Client).LogBatch, mayRunTwice: true,
 	}
+	logInputs = operation[gen.LogInputsRequest, gen.EmptyResponse]{
+		name: "LogInputs", send: (*gen.Client).LogInputs, mayRunTwice: true,
+	}
+	getMetricHistory = operation[*gen.GetMetricHistoryParams, gen.GetMetricHistoryResult]{
+		name: "GetMetricHistory", send: (*gen.Client).GetMetricHistory, mayRunTwice: true,
+	}
+	sampleMetricHistory = operation[*gen.SampleMetricHistoryParams, gen.SampleMetricHistoryResult]{
+		name: "SampleMetricHistory", send: (*gen.Client).SampleMetricHistory, mayRunTwice: true,
+	}
 )
 
 // The operations of methods that have no endpoint of their own. Their name is that of the method, for errors and logs.

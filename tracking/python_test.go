@@ -21,9 +21,11 @@ import (
 
 // A mirroredRun is a run as mirror.py has it. Numbers are text, so that no JSON library gets to round them.
 type mirroredRun struct {
-	Metrics []mirroredMetric  `json:"metrics"`
-	Params  map[string]string `json:"params"`
-	Tags    map[string]string `json:"tags"`
+	Metrics  []mirroredMetric        `json:"metrics"` // the latest of each, where the run is read
+	History  []mirroredMetric        `json:"history"` // all of them, only where the run is read
+	Params   map[string]string       `json:"params"`
+	Tags     map[string]string       `json:"tags"`
+	Datasets []tracking.DatasetInput `json:"datasets"`
 }
 
 type mirroredMetric struct {
@@ -103,6 +105,65 @@ func TestGoReadsWhatPythonLogged(t *testing.T) {
 			assert.Equal(t, value, run.Data.Tags[key])
 		}
 		assert.Equal(t, "unknown", run.Info.UserID)
+	})
+}
+
+// historyAndDatasets are what both clients log, and read of each other.
+func historyAndDatasets(s *scenario.Session) ([]tracking.Metric, []tracking.DatasetInput) {
+	at := s.Now()
+	history := []tracking.Metric{
+		{Key: "loss", Value: 0.1, Timestamp: at, Step: -1},
+		{Key: "loss", Value: 0.1, Timestamp: at, Step: 1<<53 + 1},
+		{Key: "loss", Value: 1.0 / 3, Timestamp: at.Add(time.Millisecond)},
+	}
+	return history, []tracking.DatasetInput{
+		{
+			Dataset: tracking.Dataset{Name: "iris", Digest: "1", SourceType: "s3", Source: `{"uri": "s3://ü"}`, Schema: "{}", Profile: "[]"},
+			Tags:    map[string]string{"mlflow.data.context": "training", "empty": ""},
+		},
+		{Dataset: tracking.Dataset{Name: "wine", Digest: "2", SourceType: "local", Source: "wine.csv"}, Tags: map[string]string{}},
+	}
+}
+
+func TestPythonReadsHistoryAndDatasets(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		needPython(t, s)
+		client := newScenarioClient(t, s)
+		run := newRun(t, s, client)
+		history, datasets := historyAndDatasets(s)
+		require.NoError(t, client.LogBatch(t.Context(), run.RunID, history, nil, nil))
+		require.NoError(t, client.LogInputs(t.Context(), run.RunID, datasets))
+
+		var got mirroredRun
+		require.NoError(t, json.Unmarshal(mirror(t, s, "read", run.RunID, nil), &got))
+		read := make([]tracking.Metric, 0, len(got.History))
+		for _, metric := range got.History {
+			read = append(read, metric.metric(t))
+		}
+		assert.Equal(t, history, byTime(read))
+		assert.ElementsMatch(t, datasets, got.Datasets)
+	})
+}
+
+func TestGoReadsHistoryAndDatasetsOfPython(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		needPython(t, s)
+		client := newScenarioClient(t, s)
+		history, datasets := historyAndDatasets(s)
+		wanted := mirroredRun{Params: map[string]string{}, Tags: map[string]string{}, Datasets: datasets}
+		for _, metric := range history {
+			wanted.Metrics = append(wanted.Metrics, mirrored(metric))
+		}
+		input, err := json.Marshal(wanted)
+		require.NoError(t, err)
+		runID := string(mirror(t, s, "write", newExperiment(t, s, client), input))
+
+		read, err := client.GetMetricHistory(t.Context(), runID, "loss")
+		require.NoError(t, err)
+		assert.Equal(t, history, byTime(read))
+		run, err := client.GetRun(t.Context(), runID)
+		require.NoError(t, err)
+		assert.ElementsMatch(t, datasets, run.Inputs.Datasets)
 	})
 }
 

@@ -44,9 +44,9 @@ func TestRefusedResponses(t *testing.T) {
 		"a surrogate in UTF-8":        {runWith(`"params": [{"key": "a", "value": "` + "\xed\xa0\x80" + `"}]`), "run.data.params[0].value is not UTF-8"},
 		"half a surrogate pair":       {runWith(`"params": [{"key": "a", "value": "\ud83d"}]`), "run.data.params[0].value holds half a surrogate pair"},
 		"the other half":              {runWith(`"params": [{"key": "a", "value": "\ude00\ud83d"}]`), "run.data.params[0].value holds half a surrogate pair"},
-		"a half in what is passed by": {`{"run": {"info": {"run_id": "r1"}, "inputs": {"datasets": ["\ud83d"]}}}`, "run.* holds half a surrogate pair"},
+		"a half in what is passed by": {`{"run": {"info": {"run_id": "r1"}, "outputs": {"models": ["\ud83d"]}}}`, "run.* holds half a surrogate pair"},
 		"a name that is not UTF-8":    {`{"run": {"info": {"run_id": "r1"}, "` + "\xff" + `": 1}}`, "run.* is not UTF-8"},
-		"too many brackets":           {`{"run": {"info": {"run_id": "r1"}, "inputs": ` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}}`, "run.* is nested too deeply"},
+		"too many brackets":           {`{"run": {"info": {"run_id": "r1"}, "outputs": ` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}}`, "run.* is nested too deeply"},
 		"what a number cannot be":     {runWith(`"metrics": [{"key": "a", "value": 01, "timestamp": 1}]`), "the response is not JSON from byte 79 on"},
 	} {
 		t.Run(name, func(t *testing.T) {

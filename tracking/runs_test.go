@@ -41,6 +41,7 @@ func TestCreateRun(t *testing.T) {
 					"mlflow.user": "ada", "mlflow.runName": "first try", "empty": "", "order": "z before a",
 				},
 			},
+			Inputs: tracking.RunInputs{Datasets: []tracking.DatasetInput{}},
 		}, created)
 
 		got, err := client.GetRun(t.Context(), created.Info.RunID)

@@ -19,10 +19,12 @@ type Experiment struct {
 	LastUpdateTime time.Time
 }
 
-// A Run is one execution of training or evaluation code: its description, and the data that was logged to it.
+// A Run is one execution of training or evaluation code: its description, the data that was logged to it, and the
+// datasets that it has used.
 type Run struct {
-	Info RunInfo
-	Data RunData
+	Info   RunInfo
+	Data   RunData
+	Inputs RunInputs
 }
 
 // RunInfo describes a run.
@@ -64,6 +66,33 @@ func (d RunData) Param(key string) (string, bool) {
 		return "", false
 	}
 	return d.Params[i].Value, true
+}
+
+// RunInputs holds what a run has used.
+type RunInputs struct {
+	Datasets []DatasetInput
+}
+
+// A DatasetInput is a dataset that a run has used, with tags that say for what. MLflow's web page shows the value of
+// "mlflow.data.context", such as "training", beside the dataset.
+type DatasetInput struct {
+	Dataset Dataset
+	Tags    map[string]string
+}
+
+// A Dataset describes data that is kept elsewhere. Name and digest tell it from the other datasets of an experiment.
+type Dataset struct {
+	Name string
+	// Digest tells versions of the dataset apart, such as the hash of its content. It has at most 36 characters.
+	Digest string
+	// SourceType says what Source is, such as "s3", "http" or "local".
+	SourceType string
+	// Source says where the data is. Python's client writes JSON, such as {"uri": "s3://bucket/iris.csv"}.
+	Source string
+	// Schema says what the data consists of, and Profile sums it up. Both are optional, and JSON if Python's client is to
+	// read them.
+	Schema  string
+	Profile string
 }
 
 // A Metric is one value of a metric at one point in time and training.

@@ -335,6 +335,64 @@ var operations = []operation{
 		body:  `{"metrics":[],"params":[{"key":"a","value":"1"}],"run_id":"r1","tags":[]}`,
 		reply: `{}`,
 	},
+	{
+		name: "LogInputs",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			return c.LogInputs(ctx, "r1", []tracking.DatasetInput{
+				{
+					Dataset: tracking.Dataset{Name: "a", Digest: "1", SourceType: "s3", Source: "s3://a", Schema: "{}", Profile: "[]"},
+					Tags:    map[string]string{"z": "", "a": "1"},
+				},
+				{Dataset: tracking.Dataset{Name: "b", Digest: "2", SourceType: "local", Source: "b"}},
+			})
+		},
+		route: "POST /api/2.0/mlflow/runs/log-inputs",
+		body: `{"datasets":[{"dataset":{"digest":"1","name":"a","profile":"[]","schema":"{}","source":"s3://a","source_type":"s3"},` +
+			`"tags":[{"key":"a","value":"1"},{"key":"z","value":""}]},` +
+			`{"dataset":{"digest":"2","name":"b","source":"b","source_type":"local"}}],"run_id":"r1"}`,
+		reply: `{}`,
+	},
+	{
+		name: "GetMetricHistory",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.GetMetricHistory(ctx, "r1", "a b/c+d&e=ü")
+			return err
+		},
+		route: "GET /api/2.0/mlflow/metrics/get-history",
+		query: "run_id=r1&metric_key=a+b%2Fc%2Bd%26e%3D%C3%BC&max_results=25000",
+		reply: `{}`,
+	},
+	{
+		name: "GetMetricHistory",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.GetMetricHistory(ctx, "r1", "loss", tracking.WithHistoryPageSize(2), tracking.WithHistoryPageSize(7))
+			return err
+		},
+		route: "GET /api/2.0/mlflow/metrics/get-history",
+		query: "run_id=r1&metric_key=loss&max_results=7",
+		reply: `{"metrics": [{"key": "loss", "value": "NaN", "timestamp": 1704067200123, "step": 0}]}`,
+	},
+	{
+		name: "SampleMetricHistory",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.SampleMetricHistory(ctx, []string{"r1"}, "a b/c+d&e=ü")
+			return err
+		},
+		route: "GET /api/2.0/mlflow/metrics/get-history-bulk-interval",
+		query: "run_ids=r1&metric_key=a+b%2Fc%2Bd%26e%3D%C3%BC&start_step=-9223372036854775808&end_step=9223372036854775807",
+		reply: `{}`,
+	},
+	{
+		name: "SampleMetricHistory",
+		use: func(ctx context.Context, c *tracking.Client) error {
+			_, err := c.SampleMetricHistory(ctx, []string{"r2", "r1", "r2"}, "loss",
+				tracking.WithStepRange(math.MinInt64, 0), tracking.WithMaxPoints(123456789))
+			return err
+		},
+		route: "GET /api/2.0/mlflow/metrics/get-history-bulk-interval",
+		query: "run_ids=r2&run_ids=r1&metric_key=loss&start_step=-9223372036854775808&end_step=0&max_results=123456789",
+		reply: `{"metrics": [{"key": "loss", "value": "NaN", "timestamp": 1704067200123, "step": 0, "run_id": "r2"}]}`,
+	},
 }
 
 // A composite is a method without an endpoint of its own.

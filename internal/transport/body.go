@@ -30,8 +30,8 @@ const (
 )
 
 // readBody reads the response's body, within limits, and closes it. It returns what it read even if it fails. Of a
-// response that reports an error, or is not a JSON object, it returns the beginning.
-func readBody(response *http.Response, limit int64) ([]byte, error) {
+// response that reports an error, or is not a JSON object unless it may be anything, it returns the beginning.
+func readBody(response *http.Response, limit int64, mayBeAnything bool) ([]byte, error) {
 	defer response.Body.Close()
 	content, err := decompress(response)
 	if err != nil {
@@ -42,7 +42,10 @@ func readBody(response *http.Response, limit int64) ([]byte, error) {
 		data.Grow(int(expected) + 2*bytes.MinRead) // MinRead more for each ReadFrom, and none of them grows it again
 	}
 	n, err := data.ReadFrom(io.LimitReader(content, min(limit+1, sniffLen)))
-	failed := response.StatusCode >= 300 || !bytes.HasPrefix(bytes.TrimLeft(data.Bytes(), " \t\r\n"), []byte("{"))
+	failed := response.StatusCode >= 300
+	if !mayBeAnything {
+		failed = failed || !bytes.HasPrefix(bytes.TrimLeft(data.Bytes(), " \t\r\n"), []byte("{"))
+	}
 	if failed {
 		limit = min(limit, maxErrorBody)
 	}

@@ -2,8 +2,10 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -20,6 +22,9 @@ type Operation struct {
 	MayRunTwice bool
 	// FinalRefusal, if set, matches the message of a BAD_REQUEST that a retry would bring again.
 	FinalRefusal *regexp.Regexp
+	// OfProgram tells that the request is of the program's own making: its headers stay as they are, and a success may hold
+	// anything.
+	OfProgram bool
 }
 
 // A Call sends the request of one operation, retrying where that is safe, and knows afterwards what became of it. It is
@@ -37,6 +42,7 @@ type Call struct {
 	mayHaveRun        bool
 	databaseRefusals  int
 	ignoresWorkspace  bool
+	authorized        bool        // the program's request has credentials of its own
 	authorization     string      // the header of the last attempt
 	nextAuthorization string      // the header of the next one, if it is known already
 	sent              http.Header // those of the last attempt
@@ -61,7 +67,7 @@ func (c *Call) run(request *http.Request) Outcome {
 	ctx := request.Context()
 	if refusal := c.checkWorkspace(ctx); refusal != nil {
 		c.attempts = refusal.Attempts
-		return *refusal
+		return c.withoutResponse(*refusal)
 	}
 	for renewed := false; ; {
 		start := time.Now()
@@ -87,6 +93,21 @@ func (c *Call) run(request *http.Request) Outcome {
 		}
 	}
 }
+
+// withoutResponse returns the outcome of a request that was not sent, because of the outcome of another. No program must
+// take the response to that for the one to its own request.
+func (c *Call) withoutResponse(o Outcome) Outcome {
+	if !c.operation.OfProgram {
+		return o
+	}
+	if o.Kind == Success {
+		o = o.unexpected(Unexpected, errNoWorkspaces)
+	}
+	o.response = nil
+	return o
+}
+
+var errNoWorkspaces = errors.New("the server does not say whether it supports workspaces; the request was not sent")
 
 // canSendAgain tells whether the body of the request can be had again. One that cannot is sent once, whole.
 func canSendAgain(request *http.Request) bool {
@@ -123,13 +144,13 @@ func (c *Call) attempt(request *http.Request) Outcome {
 	if err != nil {
 		return failed(reasonOf(caller, ctx, err), &progress)
 	}
-	body, err := readBody(response, c.client.config.MaxBody)
+	body, err := readBody(response, c.client.config.MaxBody, c.operation.OfProgram)
 	tooLate := err != nil && (ctx.Err() != nil || isTimeout(err))
 	// An error status says enough, even if its body came too late.
 	if tooLate && (caller.Err() != nil || response.StatusCode < 300) {
 		return failed(reasonOf(caller, ctx, newURLError(request, err)), &progress)
 	}
-	return received(response, body, err)
+	return c.received(response, body, err)
 }
 
 // prepare gives a copy of the request its own body, and its headers.
@@ -142,6 +163,10 @@ func (c *Call) prepare(request *http.Request) error {
 		request.Body = body
 	}
 	config := &c.client.config
+	var programs http.Header
+	if c.operation.OfProgram {
+		programs = request.Header.Clone()
+	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("Accept-Encoding", gzipEncoding)
 	if request.Method == http.MethodGet { // a cache on the way must not tell of an earlier time
@@ -153,8 +178,10 @@ func (c *Call) prepare(request *http.Request) error {
 	if config.Workspace != "" && !c.ignoresWorkspace {
 		request.Header.Set("X-Mlflow-Workspace", config.Workspace)
 	}
-	if err := c.authorize(request); err != nil {
-		return err
+	if _, c.authorized = programs["Authorization"]; !c.authorized {
+		if err := c.authorize(request); err != nil {
+			return err
+		}
 	}
 	for name, values := range config.Header() {
 		if name == "Host" { // net/http takes it from here, and ignores the header of that name
@@ -163,6 +190,7 @@ func (c *Call) prepare(request *http.Request) error {
 		}
 		request.Header[name] = slices.Clone(values)
 	}
+	maps.Copy(request.Header, programs)
 	c.sent = request.Header
 	if config.Edit != nil {
 		if err := config.Edit(request.Context(), request); err != nil {
@@ -197,7 +225,7 @@ func (c *Call) authorize(request *http.Request) error {
 // request.
 func (c *Call) hasNewCredentials(ctx context.Context, o Outcome) bool {
 	config := &c.client.config
-	if o.Status != http.StatusUnauthorized || config.Authorization == nil {
+	if o.Status != http.StatusUnauthorized || config.Authorization == nil || c.authorized {
 		return false
 	}
 	if config.Timeout > 0 {

@@ -193,7 +193,7 @@ func Classify(status int, code string) Kind {
 func isSuccess(status int) bool { return 200 <= status && status < 300 }
 
 // received returns the outcome of an attempt that brought a response.
-func received(response *http.Response, body []byte, readErr error) Outcome {
+func (c *Call) received(response *http.Response, body []byte, readErr error) Outcome {
 	o := Outcome{
 		Status:     response.StatusCode,
 		RetryAfter: retryAfter(response.Header),
@@ -201,8 +201,8 @@ func received(response *http.Response, body []byte, readErr error) Outcome {
 		response:   response,
 		bodyErr:    readErr,
 	}
-	// Some gateways send an error with status 200.
-	if !isSuccess(o.Status) || bytes.Contains(body, []byte(`"error_code"`)) {
+	// Some gateways send an error with status 200. A program knows best what it asked for.
+	if !isSuccess(o.Status) || (!c.operation.OfProgram && bytes.Contains(body, []byte(`"error_code"`))) {
 		var ok bool
 		o.Code, o.Message, ok = wire.ParseError(body)
 		o.quotesBody = !ok

@@ -9,7 +9,7 @@ import struct
 import sys
 
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 
 def to_bits(value):
@@ -22,14 +22,31 @@ def from_bits(bits):
 
 def read(client, run_id):
     run = client.get_run(run_id)
-    metrics = [client.get_metric_history(run_id, key)[-1] for key in run.data.metrics]
+    history = {key: client.get_metric_history(run_id, key) for key in run.data.metrics}
     return json.dumps({
-        "metrics": [
-            {"key": m.key, "bits": to_bits(m.value), "timestamp": str(m.timestamp), "step": str(m.step)} for m in metrics
-        ],
+        "metrics": [of_metric(points[-1]) for points in history.values()],
+        "history": [of_metric(m) for points in history.values() for m in points],
         "params": run.data.params,
         "tags": run.data.tags,
+        "datasets": [of_input(i) for i in run.inputs.dataset_inputs],
     })
+
+
+def of_metric(m):
+    return {"key": m.key, "bits": to_bits(m.value), "timestamp": str(m.timestamp), "step": str(m.step)}
+
+
+def of_input(i):
+    d = i.dataset
+    fields = {"Name": d.name, "Digest": d.digest, "SourceType": d.source_type, "Source": d.source}
+    optional = {"Schema": d.schema or "", "Profile": d.profile or ""}
+    return {"Dataset": fields | optional, "Tags": {tag.key: tag.value for tag in i.tags}}
+
+
+def to_input(i):
+    d = i["Dataset"]
+    dataset = Dataset(d["Name"], d["Digest"], d["SourceType"], d["Source"], d["Schema"] or None, d["Profile"] or None)
+    return DatasetInput(dataset, [InputTag(key, value) for key, value in i["Tags"].items()])
 
 
 def write(client, experiment_id):
@@ -41,6 +58,8 @@ def write(client, experiment_id):
         params=[Param(key, value) for key, value in wanted["params"].items()],
         tags=[RunTag(key, value) for key, value in wanted["tags"].items()],
     )
+    if wanted["datasets"]:
+        client.log_inputs(run_id, [to_input(i) for i in wanted["datasets"]])
     return run_id
 
 

@@ -18,12 +18,15 @@ import (
 
 // known are the findings that are meant to be, with the reason.
 var known = map[string]string{
-	"SearchExperiments request: max_results minimum": "sent on purpose, to see the refusal",
-	"SearchExperiments request: max_results maximum": "sent on purpose, to see the refusal",
-	"SearchRuns request: max_results minimum":        "sent on purpose, to see the refusal",
-	"SearchRuns request: max_results maximum":        "sent on purpose, to see the refusal",
-	"Run.inputs is not declared":                     "datasets and models belong to other operations",
-	"Run.outputs is not declared":                    "models belong to other operations",
+	"SearchExperiments request: max_results minimum":         "sent on purpose, to see the refusal",
+	"SearchExperiments request: max_results maximum":         "sent on purpose, to see the refusal",
+	"SearchRuns request: max_results minimum":                "sent on purpose, to see the refusal",
+	"SearchRuns request: max_results maximum":                "sent on purpose, to see the refusal",
+	"SampleMetricHistory request: maximum":                   "sent on purpose, to see the refusal",
+	"LogInputs request: datasets.*.dataset.name maxLength":   "sent on purpose, to see the refusal",
+	"LogInputs request: datasets.*.dataset.digest maxLength": "sent on purpose, to see the refusal",
+	"LogInputs request: datasets.*.tags.*.value maxLength":   "sent on purpose, to see the refusal",
+	"Run.outputs is not declared":                            "models belong to other operations",
 }
 
 // TestRecordedExchanges checks every recorded exchange, and that all that is known still occurs.

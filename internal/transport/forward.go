@@ -1,0 +1,166 @@
+package transport
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+const workspaceHeader = "X-Mlflow-Workspace"
+
+// neverForwarded are the headers of a program's own request that are left out. A request breaks with other values than
+// ours, of which net/http takes the host and the length from the request's fields.
+var neverForwarded = []string{
+	"Accept-Encoding", "Connection", "Content-Length", "Host", "Idempotency-Key", "Trailer", "Transfer-Encoding",
+	"X-Idempotency-Key", workspaceHeader,
+}
+
+// Forward sends a request of the program's own to the server, as a request of that name, and does not change it. It
+// returns the last response, whatever its status, or nil and what became of the request. It closes the request's body.
+func (c *Client) Forward(name string, request *http.Request) (*http.Response, Outcome) {
+	target, refusal := c.target(request)
+	if refusal == "" {
+		refusal = c.whyNotForward(request)
+	}
+	if refusal != "" {
+		if request.Body != nil {
+			request.Body.Close()
+		}
+		return nil, Outcome{Kind: InvalidArgument, Message: refusal}
+	}
+	forwarded := request.Clone(request.Context())
+	forwarded.URL, forwarded.Host, forwarded.RequestURI = target, "", ""
+	forwarded.TransferEncoding, forwarded.Trailer = nil, nil
+	forwarded.Header = canonical(request.Header)
+	for _, header := range neverForwarded {
+		forwarded.Header.Del(header)
+	}
+	isRead := request.Method == "" || request.Method == http.MethodGet || request.Method == http.MethodHead
+	call := c.NewCall(Operation{Name: name, MayRunTwice: isRead, OfProgram: true})
+	response, _ := call.Do(forwarded) // the outcome tells more than the error
+	if response == nil {
+		return nil, call.outcome
+	}
+	return asReceived(response, request, call.outcome), call.outcome
+}
+
+// asReceived returns a response as net/http would: about its content, and with the program's request, which has none of
+// the client's credentials.
+func asReceived(response *http.Response, request *http.Request, o Outcome) *http.Response {
+	last := response.Request
+	response.Request = request.Clone(request.Context())
+	response.Request.Body, response.Request.GetBody = nil, nil
+	if last != nil {
+		response.Request.URL = last.URL // of the last redirect
+	}
+	if request.Method == http.MethodHead {
+		return response
+	}
+	if response.Header.Get(encodingField) == gzipEncoding {
+		response.Header = response.Header.Clone()
+		response.Header.Del(encodingField)
+		response.Header.Del("Content-Length")
+		response.Uncompressed = true
+	}
+	response.ContentLength = int64(len(o.Body))
+	if o.bodyErr != nil {
+		response.ContentLength = -1
+	}
+	return response
+}
+
+// whyNotForward returns why a request cannot be forwarded, whatever its URL is; "" if it can.
+func (c *Client) whyNotForward(request *http.Request) string {
+	hasBody := request.Body != nil && request.Body != http.NoBody
+	workspaces := canonical(request.Header)[workspaceHeader]
+	switch {
+	case !isToken(request.Method) && request.Method != "", request.Method == http.MethodConnect:
+		return "the method is not one that a server knows"
+	case hasBody && request.ContentLength <= 0:
+		return "the length of the body is not known, and MLflow reads a body without a Content-Length as an empty one: set ContentLength"
+	case slices.ContainsFunc(workspaces, func(name string) bool { return name != c.config.Workspace }):
+		return "the workspace is not that of the client"
+	}
+	for name, values := range request.Header {
+		if !isToken(name) || slices.ContainsFunc(values, hasControls) {
+			return "a header's name or value holds characters that headers must not contain" // which is which may be secret
+		}
+	}
+	return ""
+}
+
+// canonical returns a copy of a header with the names as net/http spells them. It would send a content-length beside the
+// Content-Length.
+func canonical(header http.Header) http.Header {
+	copied := make(http.Header, len(header))
+	for name, values := range header {
+		name = http.CanonicalHeaderKey(name)
+		copied[name] = append(copied[name], values...)
+	}
+	return copied
+}
+
+// target returns the URL to which a program's own request goes, or why it goes nowhere. One without a host is below that
+// of the server.
+func (c *Client) target(request *http.Request) (target *url.URL, refusal string) {
+	u, server := request.URL, c.config.Server
+	switch {
+	case u == nil || u.Opaque != "":
+		return nil, "the URL has no path"
+	case u.User != nil:
+		return nil, "the URL has user info: set the Authorization header instead"
+	case u.Host == "" && u.Scheme != "":
+		return nil, "the URL has no host"
+	case u.Host != "" && !sameServer(u, server), request.Host != "" && request.Host != u.Host:
+		return nil, "the host is not that of the tracking URI"
+	case leavesFolder(u.Path):
+		return nil, `the path has a segment "." or ".."`
+	}
+	prefix, path := server.EscapedPath(), u.EscapedPath()
+	below := *server
+	below.RawQuery, below.ForceQuery = u.RawQuery, u.ForceQuery
+	if u.Host == "" {
+		below.Path = server.Path + "/" + strings.TrimPrefix(u.Path, "/")
+		below.RawPath = prefix + "/" + strings.TrimPrefix(path, "/")
+		return &below, ""
+	}
+	if path != prefix && !strings.HasPrefix(path, prefix+"/") {
+		return nil, "the path is not below that of the tracking URI"
+	}
+	below.Path, below.RawPath = u.Path, u.RawPath
+	return &below, ""
+}
+
+// sameServer tells whether two URLs lead to the same server by the same scheme, which may be left out of the first.
+func sameServer(u, server *url.URL) bool {
+	port := func(u *url.URL) string {
+		switch {
+		case u.Port() != "":
+			return u.Port()
+		case server.Scheme == "https":
+			return "443"
+		}
+		return "80"
+	}
+	return (u.Scheme == "" || strings.EqualFold(u.Scheme, server.Scheme)) &&
+		strings.EqualFold(u.Hostname(), server.Hostname()) && port(u) == port(server)
+}
+
+// leavesFolder tells whether a path has segments by which a server, or a proxy, would go to another one.
+func leavesFolder(path string) bool {
+	segments := strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' })
+	return slices.Contains(segments, ".") || slices.Contains(segments, "..")
+}
+
+// isToken tells whether text can be a method, or the name of a header.
+func isToken(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		isLetter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+		return !isLetter && !strings.ContainsRune("0123456789!#$%&'*+-.^_`|~", r)
+	})
+}
+
+func hasControls(value string) bool {
+	return strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
+}
