@@ -220,6 +220,9 @@ type Experiment struct {
 	// a string. Requests may hold either.
 	CreationTime *Timestamp `json:"creation_time,omitempty"`
 
+	// EffectiveTraceArchivalRetention How long traces of the experiment are kept before they are archived.
+	EffectiveTraceArchivalRetention string `json:"effective_trace_archival_retention,omitempty"`
+
 	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
 	ExperimentID ExperimentID `json:"experiment_id"`
 
@@ -241,6 +244,7 @@ type Experiment struct {
 var jsonExperiment = wire.Object{
 	{Name: "artifact_location"},
 	{Name: "creation_time"},
+	{Name: "effective_trace_archival_retention"},
 	{Name: "experiment_id", Required: true},
 	{Name: "last_update_time"},
 	{Name: "lifecycle_stage"},
@@ -258,6 +262,8 @@ func (v *Experiment) ReadJSON(r *wire.Reader) {
 		case "creation_time":
 			v.CreationTime = new(Timestamp)
 			v.CreationTime.ReadJSON(r)
+		case "effective_trace_archival_retention":
+			v.EffectiveTraceArchivalRetention = r.Text()
 		case "experiment_id":
 			v.ExperimentID = ExperimentID(r.Text())
 		case "last_update_time":
@@ -485,7 +491,20 @@ type LogParamRequest struct {
 
 // Metric One point of a metric.
 type Metric struct {
+	// DatasetDigest The digest of the dataset.
+	DatasetDigest string `json:"dataset_digest,omitempty"`
+
+	// DatasetName The dataset that the point is about. Only requests have it, together with `dataset_digest`.
+	DatasetName string `json:"dataset_name,omitempty"`
+
+	// Key At most 250 characters.
 	Key string `json:"key"`
+
+	// ModelID The logged model that the point is about. Only requests have it; an unknown one is 400 `BAD_REQUEST`.
+	ModelID string `json:"model_id,omitempty"`
+
+	// RunID The run that has the point. File stores send it in histories.
+	RunID string `json:"run_id,omitempty"`
 
 	// Step The step of a metric, any 64-bit integer. MLflow sends a number; servers that follow protobuf's JSON mapping send a
 	// string. Requests may hold either.
@@ -502,7 +521,11 @@ type Metric struct {
 }
 
 var jsonMetric = wire.Object{
+	{Name: "dataset_digest"},
+	{Name: "dataset_name"},
 	{Name: "key", Required: true},
+	{Name: "model_id"},
+	{Name: "run_id"},
 	{Name: "step"},
 	{Name: "timestamp", Required: true},
 	{Name: "value", Required: true},
@@ -512,8 +535,16 @@ var jsonMetric = wire.Object{
 func (v *Metric) ReadJSON(r *wire.Reader) {
 	for name := range r.Object(jsonMetric) {
 		switch name {
+		case "dataset_digest":
+			v.DatasetDigest = r.Text()
+		case "dataset_name":
+			v.DatasetName = r.Text()
 		case "key":
 			v.Key = r.Text()
+		case "model_id":
+			v.ModelID = r.Text()
+		case "run_id":
+			v.RunID = r.Text()
 		case "step":
 			v.Step.ReadJSON(r)
 		case "timestamp":
@@ -531,6 +562,7 @@ type MetricValue = wire.Float64
 
 // Param A param of a run.
 type Param struct {
+	// Key At most 250 characters.
 	Key string `json:"key"`
 
 	// Value Absent means `""`.
@@ -801,6 +833,7 @@ type RunStatus string
 
 // RunTag A tag of a run.
 type RunTag struct {
+	// Key At most 250 characters. CreateRun takes longer keys, and empty ones.
 	Key string `json:"key"`
 
 	// Value Absent means `""`.
