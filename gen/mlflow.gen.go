@@ -491,20 +491,8 @@ type LogParamRequest struct {
 
 // Metric One point of a metric.
 type Metric struct {
-	// DatasetDigest The digest of the dataset.
-	DatasetDigest string `json:"dataset_digest,omitempty"`
-
-	// DatasetName The dataset that the point is about. Only requests have it, together with `dataset_digest`.
-	DatasetName string `json:"dataset_name,omitempty"`
-
 	// Key At most 250 characters.
 	Key string `json:"key"`
-
-	// ModelID The logged model that the point is about. Only requests have it; an unknown one is 400 `BAD_REQUEST`.
-	ModelID string `json:"model_id,omitempty"`
-
-	// RunID The run that has the point. File stores send it in histories.
-	RunID string `json:"run_id,omitempty"`
 
 	// Step The step of a metric, any 64-bit integer. MLflow sends a number; servers that follow protobuf's JSON mapping send a
 	// string. Requests may hold either.
@@ -521,11 +509,7 @@ type Metric struct {
 }
 
 var jsonMetric = wire.Object{
-	{Name: "dataset_digest"},
-	{Name: "dataset_name"},
 	{Name: "key", Required: true},
-	{Name: "model_id"},
-	{Name: "run_id"},
 	{Name: "step"},
 	{Name: "timestamp", Required: true},
 	{Name: "value", Required: true},
@@ -535,16 +519,8 @@ var jsonMetric = wire.Object{
 func (v *Metric) ReadJSON(r *wire.Reader) {
 	for name := range r.Object(jsonMetric) {
 		switch name {
-		case "dataset_digest":
-			v.DatasetDigest = r.Text()
-		case "dataset_name":
-			v.DatasetName = r.Text()
 		case "key":
 			v.Key = r.Text()
-		case "model_id":
-			v.ModelID = r.Text()
-		case "run_id":
-			v.RunID = r.Text()
 		case "step":
 			v.Step.ReadJSON(r)
 		case "timestamp":
