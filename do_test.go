@@ -48,8 +48,8 @@ func newDoServer(t *testing.T, handler http.HandlerFunc) (uri string, visits fun
 	}
 }
 
-// answers responds with the statuses in turn, the last of them for ever.
-func answers(statuses ...int) http.HandlerFunc {
+// respondInTurn responds with the statuses in turn, the last of them for ever.
+func respondInTurn(statuses ...int) http.HandlerFunc {
 	var n atomic.Int64
 	return func(w http.ResponseWriter, _ *http.Request) {
 		status := statuses[min(int(n.Add(1)), len(statuses))-1]
@@ -91,7 +91,7 @@ func do(t *testing.T, client *mlflow.Client, request *http.Request) (*http.Respo
 
 func TestDoSendsBelowTheTrackingURI(t *testing.T) {
 	t.Parallel()
-	uri, visits := newDoServer(t, answers(200))
+	uri, visits := newDoServer(t, respondInTurn(200))
 	client := newDoClient(t, uri, mlflow.WithToken("t0ken"))
 	for _, target := range []string{"/a%2Fb/c?d=%20&e", "a%2Fb/c?d=%20&e", uri + "/a%2Fb/c?d=%20&e"} {
 		request := newRequest(t, http.MethodPut, target, "content")
@@ -118,7 +118,7 @@ func TestDoSendsBelowTheTrackingURI(t *testing.T) {
 
 func TestDoRefuses(t *testing.T) {
 	t.Parallel()
-	uri, visits := newDoServer(t, answers(200))
+	uri, visits := newDoServer(t, respondInTurn(200))
 	client := newDoClient(t, uri, mlflow.WithWorkspace("vision"))
 	host := strings.TrimSuffix(uri, "/behind/proxy")
 	for name, change := range map[string]func(*http.Request){
@@ -211,7 +211,7 @@ func TestDoRetries(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			uri, visits := newDoServer(t, answers(tt.statuses...))
+			uri, visits := newDoServer(t, respondInTurn(tt.statuses...))
 			body := ""
 			if tt.method == http.MethodPost {
 				body = "content"
@@ -235,7 +235,7 @@ func TestDoRetries(t *testing.T) {
 
 func TestDoKeepsTheHeadersOfTheRequest(t *testing.T) {
 	t.Parallel()
-	uri, visits := newDoServer(t, answers(401))
+	uri, visits := newDoServer(t, respondInTurn(401))
 	client := newDoClient(t, uri, mlflow.WithHeaders(map[string]string{"X-Team": "vision", "X-Other": "client's"}),
 		mlflow.WithTokenSource(func(context.Context) (string, error) {
 			t.Error("a token was asked for")

@@ -52,12 +52,12 @@ type fault struct {
 	closing      bool // which the server closes while the request is on its way
 
 	// What happens to a request that arrives.
-	ran    bool   // the server runs it first
-	late   string // or some time later; a CreateRun makes the run of this ID
-	after  time.Duration
-	delay  time.Duration // before the server does anything with it
-	answer func(http.ResponseWriter, *http.Request)
-	frame  func(stream []byte) []byte // in the place of the reset by which HTTP/2 aborts
+	ran      bool   // the server runs it first
+	late     string // or some time later; a CreateRun makes the run of this ID
+	after    time.Duration
+	delay    time.Duration // before the server does anything with it
+	response func(http.ResponseWriter, *http.Request)
+	frame    func(stream []byte) []byte // in the place of the reset by which HTTP/2 aborts
 
 	takes      time.Duration // until the call learns of the fault
 	retryAfter time.Duration
@@ -189,40 +189,40 @@ func faults() []fault {
 		{name: "proxy responds to CONNECT with 502", means: notRun, only: proxy, connect: connectWith(502)},
 		{name: "proxy responds to CONNECT with 503", means: notRun, only: proxy, connect: connectWith(503)},
 		{name: "proxy cuts the connection after CONNECT", means: notRun, only: proxy, connect: cutConnect},
-		{name: "429", means: notRun, answer: quoting(429, "slow down")},
-		{name: "429 with Retry-After", means: notRun, answer: later, retryAfter: 7 * time.Second},
+		{name: "429", means: notRun, response: quoting(429, "slow down")},
+		{name: "429 with Retry-After", means: notRun, response: later, retryAfter: 7 * time.Second},
 		{
 			name: "redirect (307) to another host, which needs the workspace", means: notRun,
-			answer: toOtherHost, options: []mlflow.Option{mlflow.WithWorkspace("team")},
+			response: toOtherHost, options: []mlflow.Option{mlflow.WithWorkspace("team")},
 		},
 		{name: "idle connection found dead", means: notRun, overHTTP2: maybeRan, err: unavailable, warm: true, dead: true},
 		{name: "reset before the request was read", means: maybeRan, overHTTP2: notRun, err: unavailable, unread: true},
 		{name: "idle connection closed as the request arrives", means: maybeRan, err: unavailable, warm: true, closing: true},
-		{name: "reset of a used connection after the request ran", means: maybeRan, err: unavailable, warm: true, ran: true, answer: abort},
+		{name: "reset of a used connection after the request ran", means: maybeRan, err: unavailable, warm: true, ran: true, response: abort},
 		{
-			name: "reset of a used connection, with an editor's X-Idempotency-Key", means: maybeRan, err: unavailable, warm: true, ran: true, answer: abort,
+			name: "reset of a used connection, with an editor's X-Idempotency-Key", means: maybeRan, err: unavailable, warm: true, ran: true, response: abort,
 			options: []mlflow.Option{mlflow.WithRequestEditor(func(_ context.Context, r *http.Request) error {
 				r.Header.Set("X-Idempotency-Key", "k1")
 				return nil
 			})},
 		},
-		{name: "reset after the request ran", means: maybeRan, err: unavailable, ran: true, answer: abort},
+		{name: "reset after the request ran", means: maybeRan, err: unavailable, ran: true, response: abort},
 		{
 			name: "stream reset with PROTOCOL_ERROR after the request ran", means: maybeRan, err: unavailable, only: http2,
-			ran: true, answer: abort, frame: resetWith(protocolError),
+			ran: true, response: abort, frame: resetWith(protocolError),
 		},
-		{name: "REFUSED_STREAM", means: maybeRan, err: unavailable, only: http2, answer: abort, frame: resetWith(refusedStream)},
-		{name: "GOAWAY", means: maybeRan, err: unavailable, only: http2, answer: abort, frame: goAway},
+		{name: "REFUSED_STREAM", means: maybeRan, err: unavailable, only: http2, response: abort, frame: resetWith(refusedStream)},
+		{name: "GOAWAY", means: maybeRan, err: unavailable, only: http2, response: abort, frame: goAway},
 	}
 	for _, f := range []fault{
-		{name: "timeout", err: unavailable, answer: hang, takes: attemptLimit},
-		{name: "header that drips in", err: unavailable, only: http1, answer: dripHeader, takes: attemptLimit},
-		{name: "body that drips in", err: unavailable, answer: dripBody, takes: attemptLimit},
-		{name: "500 in HTML", answer: quoting(500, "Internal Server Error")},
-		{name: "502", err: unavailable, answer: quoting(502, "Bad Gateway")},
-		{name: "503", err: unavailable, answer: quoting(503, "Service Unavailable")},
-		{name: "504", err: unavailable, answer: quoting(504, "Gateway Timeout")},
-		{name: "response cut off", err: unexpected, answer: cut},
+		{name: "timeout", err: unavailable, response: hang, takes: attemptLimit},
+		{name: "header that drips in", err: unavailable, only: http1, response: dripHeader, takes: attemptLimit},
+		{name: "body that drips in", err: unavailable, response: dripBody, takes: attemptLimit},
+		{name: "500 in HTML", response: quoting(500, "Internal Server Error")},
+		{name: "502", err: unavailable, response: quoting(502, "Bad Gateway")},
+		{name: "503", err: unavailable, response: quoting(503, "Service Unavailable")},
+		{name: "504", err: unavailable, response: quoting(504, "Gateway Timeout")},
+		{name: "response cut off", err: unexpected, response: cut},
 	} {
 		f.means = maybeRan
 		all = append(all, f)
@@ -232,20 +232,20 @@ func faults() []fault {
 	return append(all,
 		fault{
 			name: "400 BAD_REQUEST", means: refused,
-			answer: respondWith(400, "application/json", `{"error_code": "BAD_REQUEST", "message": "QueuePool limit reached"}`),
+			response: respondWith(400, "application/json", `{"error_code": "BAD_REQUEST", "message": "QueuePool limit reached"}`),
 		},
 		fault{
 			name: "500 with an error code", means: final, err: tracking.ErrInvalidArgument,
-			answer: respondWith(500, "application/json", `{"error_code": "INVALID_STATE", "message": "deleted"}`),
+			response: respondWith(500, "application/json", `{"error_code": "INVALID_STATE", "message": "deleted"}`),
 		},
-		fault{name: "login page", means: final, err: unexpected, answer: respondWith(200, html, loginPage)},
+		fault{name: "login page", means: final, err: unexpected, response: respondWith(200, html, loginPage)},
 		fault{
 			name: "200 that reports an error", means: final, err: unexpected,
-			answer: respondWith(200, "application/json", `{"code": 7, "message": "denied"}`),
+			response: respondWith(200, "application/json", `{"code": 7, "message": "denied"}`),
 		},
-		fault{name: "brotli that nobody asked for, the request ran", means: final, err: unexpected, ran: true, answer: brotli},
-		fault{name: "gzip within gzip, the request ran", means: final, err: unexpected, ran: true, answer: gzipTwice},
-		fault{name: "redirect (302) to a login page", means: final, err: unexpected, answer: toLogin},
+		fault{name: "brotli that nobody asked for, the request ran", means: final, err: unexpected, ran: true, response: brotli},
+		fault{name: "gzip within gzip, the request ran", means: final, err: unexpected, ran: true, response: gzipTwice},
+		fault{name: "redirect (302) to a login page", means: final, err: unexpected, response: toLogin},
 		fault{name: "proxy responds to CONNECT with 407", means: final, only: proxy, connect: connectWith(407)},
 		fault{name: "certificate not trusted", means: final, err: unavailable, badCert: true},
 		fault{
@@ -258,7 +258,7 @@ func faults() []fault {
 		},
 		fault{
 			name: "429, and the context ends while waiting", means: final, err: errors.Join(tracking.ErrRateLimited, context.Canceled),
-			answer: later, cancel: 3 * time.Second, takes: 3 * time.Second,
+			response: later, cancel: 3 * time.Second, takes: 3 * time.Second,
 		},
 	)
 }
@@ -338,7 +338,7 @@ func (c cell) String() string { return fmt.Sprintf("%s %d/%d", c.outcome, c.seen
 // GetOrCreateExperiment for the experiment.
 func expected(c class, f fault) cell {
 	look := number((c == createsWithKey || c == getsOrCreates) && !f.unsent)
-	first := cell{outcome: outcome(f.err), seen: look + number(f.answer != nil), ran: number(f.ran)}
+	first := cell{outcome: outcome(f.err), seen: look + number(f.response != nil), ran: number(f.ran)}
 	switch {
 	case c == getsOrCreates:
 		return expectedOfGetOrCreate(f, first)
@@ -511,7 +511,7 @@ func playFault(t *testing.T, n network, f fault, op operation) (result cell, wai
 		if f.cancel > 0 {
 			var answered *tracking.Error
 			require.ErrorAs(t, err, &answered)
-			assert.Equal(t, 429, answered.StatusCode, "the last answer is kept")
+			assert.Equal(t, 429, answered.StatusCode, "the last response is kept")
 		}
 		if err != nil {
 			assert.NotContains(t, err.Error(), "s3cret")
@@ -528,7 +528,7 @@ func playFault(t *testing.T, n network, f fault, op operation) (result cell, wai
 }
 
 // ranThenReset loses the response to the first request, which ran.
-var ranThenReset = fault{ran: true, answer: abort}
+var ranThenReset = fault{ran: true, response: abort}
 
 func TestANaNThatDidLandIsASuccess(t *testing.T) {
 	t.Parallel()

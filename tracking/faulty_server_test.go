@@ -143,15 +143,15 @@ func (w *faultyServer) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.Host == otherHost && (r.Header.Get("X-Mlflow-Workspace") != "team" || r.Header.Get("Authorization") != ""):
 		status, reply = 403, `{"error_code": "PERMISSION_DENIED", "message": "another workspace, or credentials of another host"}`
-	case f.ran || f.answer == nil:
+	case f.ran || f.response == nil:
 		status, reply = w.run(route, body)
 	}
 	if f.late != "" {
 		w.runLater(route, f.late, body, f.after)
 	}
 	w.mu.Unlock()
-	if f.answer != nil {
-		f.answer(rw, r)
+	if f.response != nil {
+		f.response(rw, r)
 		return
 	}
 	respondWith(status, "application/json", reply)(rw, r)
@@ -165,7 +165,7 @@ func (w *faultyServer) faultOf(route string) fault {
 	if w.onRequest != nil {
 		return w.onRequest(route)
 	}
-	if w.fault == nil || w.fault.answer == nil {
+	if w.fault == nil || w.fault.response == nil {
 		return fault{}
 	}
 	f := *w.fault

@@ -24,7 +24,7 @@ import (
 
 // newRawServer returns a client that gets the same bytes in response to each request, whereupon the connection ends. The
 // connections are in memory; in a synctest bubble none of them, and nothing that reads them, may outlive the test.
-func newRawServer(t *testing.T, answer func() []byte, opts ...mlflow.Option) *tracking.Client {
+func newRawServer(t *testing.T, response func() []byte, opts ...mlflow.Option) *tracking.Client {
 	t.Helper()
 	dial := func(context.Context, string, string) (net.Conn, error) {
 		ours, theirs := net.Pipe()
@@ -37,7 +37,7 @@ func newRawServer(t *testing.T, answer func() []byte, opts ...mlflow.Option) *tr
 			if _, err := io.Copy(io.Discard, request.Body); err != nil {
 				return
 			}
-			_, _ = theirs.Write(answer()) // the client may have heard enough
+			_, _ = theirs.Write(response()) // the client may have heard enough
 		}()
 		return ours, nil
 	}
@@ -107,7 +107,7 @@ func TestHostileResponses(t *testing.T) {
 	const unavailable, unexpected = "ErrUnavailable", "ErrUnexpectedResponse"
 	ok := "HTTP/1.1 200 OK\r\n"
 	length := fmt.Sprintf("Content-Length: %d\r\n", len(runJSON))
-	for name, test := range map[string]struct{ answer, outcome string }{
+	for name, test := range map[string]struct{ response, outcome string }{
 		"nothing":                          {"", unavailable},
 		"not HTTP":                         {"220 mail.example.com ESMTP\r\n", unavailable},
 		"TLS":                              {"\x15\x03\x01\x00\x02\x02\x46", unavailable},
@@ -122,8 +122,8 @@ func TestHostileResponses(t *testing.T) {
 		"a header without a name":          {ok + ": 1\r\n\r\n" + runJSON, unavailable},
 		"headers without end":              {ok + strings.Repeat("X-Header: 0123456789\r\n", 1<<20), unavailable},
 		"a header without end":             {ok + "X-Header: " + strings.Repeat("x", 20<<20), unavailable},
-		"interim answers without end":      {strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 1<<20), unavailable},
-		"an interim answer":                {"HTTP/1.1 103 Early Hints\r\n\r\n" + ok + length + "\r\n" + runJSON, "ok"},
+		"interim responses without end":    {strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 1<<20), unavailable},
+		"an interim response":              {"HTTP/1.1 103 Early Hints\r\n\r\n" + ok + length + "\r\n" + runJSON, "ok"},
 		"a change of protocol":             {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", unexpected},
 		"no content":                       {"HTTP/1.1 204 No Content\r\n\r\n", unexpected},
 		"not modified":                     {"HTTP/1.1 304 Not Modified\r\n\r\n", unexpected},
@@ -151,7 +151,7 @@ func TestHostileResponses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				client := newRawServer(t, func() []byte { return []byte(test.answer) })
+				client := newRawServer(t, func() []byte { return []byte(test.response) })
 				for range 2 { // what was left over from the first must not reach the second
 					_, err := client.GetRun(t.Context(), "r1")
 					assert.Equal(t, test.outcome, outcome(err), "%v", err)

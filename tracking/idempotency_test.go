@@ -59,7 +59,7 @@ func TestASecondCallWithAKeyFindsTheRun(t *testing.T) {
 func TestARunOfAnotherCallIsNeverDeleted(t *testing.T) {
 	t.Parallel()
 	for _, theirs := range []string{"r0", "r9"} {
-		f := fault{answer: abort}
+		f := fault{response: abort}
 		onFaultyServer(t, createRoute, &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 			w.onRun = func() { w.addRun(theirs, "another nonce") } // after we looked
 			run, err := createK1(t, client)
@@ -78,7 +78,7 @@ func TestASearchIsNotBelieved(t *testing.T) {
 		for _, id := range []string{"a", "b", "z"} {
 			w.runs = append(w.runs, storedRun{id: id, tags: map[string]string{"model": "iris"}})
 		}
-		w.setFault(&fault{late: "late", after: grace + 3*time.Second/2, answer: abort})
+		w.setFault(&fault{late: "late", after: grace + 3*time.Second/2, response: abort})
 		run, err := createK1(t, client)
 		require.NoError(t, err)
 		assert.Equal(t, "r1", run.Info.RunID)
@@ -90,7 +90,7 @@ func TestALateDuplicateIsDeletedUnlessItIsUsed(t *testing.T) {
 	t.Parallel()
 	for _, adopted := range []bool{true, false} {
 		onFaultyServer(t, createRoute, nil, func(t *testing.T, w *faultyServer, client *tracking.Client) {
-			w.setFault(&fault{late: "r0", after: grace + 3*time.Second/2, answer: abort})
+			w.setFault(&fault{late: "r0", after: grace + 3*time.Second/2, response: abort})
 			if adopted {
 				time.AfterFunc(grace+1600*time.Millisecond, func() {
 					w.mu.Lock()
@@ -119,7 +119,7 @@ func TestARunThatIsAdoptedAsItIsToBeDeletedStays(t *testing.T) {
 			switch {
 			case route == createRoute && !lost:
 				lost = true
-				return fault{late: "r0", after: grace + 3*time.Second/2, answer: abort}
+				return fault{late: "r0", after: grace + 3*time.Second/2, response: abort}
 			case strings.HasSuffix(route, "/runs/set-tag"), strings.HasSuffix(route, "/runs/delete"):
 				w.runs[1].tags[wire.IdempotencyUserTag] = "another nonce"
 			}
@@ -160,7 +160,7 @@ func TestWithoutPermissionToDeleteTheRunIsReturned(t *testing.T) {
 		var logged bytes.Buffer
 		client := w.client(t, mlflow.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
 		w.keepsRuns = true
-		w.setFault(&fault{late: "r0", after: grace + 3*time.Second/2, answer: abort})
+		w.setFault(&fault{late: "r0", after: grace + 3*time.Second/2, response: abort})
 		run, err := createK1(t, client)
 		require.NoError(t, err)
 		assert.Equal(t, "r1", run.Info.RunID)
@@ -193,7 +193,7 @@ func TestALostCreateRunMayBeSlow(t *testing.T) {
 	t.Parallel()
 	for after := time.Duration(0); after < 2*grace; after += grace / 16 {
 		onFaultyServer(t, createRoute, nil, func(t *testing.T, w *faultyServer, client *tracking.Client) {
-			w.setFault(&fault{late: "r0", after: after, answer: abort})
+			w.setFault(&fault{late: "r0", after: after, response: abort})
 			run, err := createK1(t, client)
 			require.NoError(t, err)
 			assert.Equal(t, 1, w.live(), "after %v", after)
@@ -224,7 +224,7 @@ func TestOfSeveralLostCreateRunsOneIsKept(t *testing.T) {
 			}
 			return nil
 		}))
-		w.setFault(&fault{late: "r2", after: grace + 3*time.Second, answer: abort}) // when the second one has been found
+		w.setFault(&fault{late: "r2", after: grace + 3*time.Second, response: abort}) // when the second one has been found
 		run, err := createK1(t, client)
 		require.NoError(t, err)
 		assert.Equal(t, 2, sent)
@@ -236,7 +236,7 @@ func TestOfSeveralLostCreateRunsOneIsKept(t *testing.T) {
 
 func TestALookUpThatFailsKeepsTheError(t *testing.T) {
 	t.Parallel()
-	f := fault{ran: true, answer: respondWith(503, html, "down for maintenance")}
+	f := fault{ran: true, response: respondWith(503, html, "down for maintenance")}
 	onFaultyServer(t, createRoute, &f, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
 		looks := 0
 		client := w.client(t, mlflow.WithRequestEditor(func(_ context.Context, r *http.Request) error {
@@ -274,7 +274,7 @@ func TestAFirstLookThatFailsIsTheErrorOfTheCall(t *testing.T) {
 // The run is there: a caller who cannot wait for lost requests gets it nevertheless.
 func TestACreateRunWhoseTimeIsUpReturnsTheRun(t *testing.T) {
 	t.Parallel()
-	f := fault{answer: abort}
+	f := fault{response: abort}
 	onFaultyServer(t, createRoute, &f, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
 		var logged bytes.Buffer
 		client := w.client(t, mlflow.WithLogger(slog.New(slog.NewTextHandler(&logged, nil))))
@@ -290,7 +290,7 @@ func TestACreateRunWhoseTimeIsUpReturnsTheRun(t *testing.T) {
 // A caller who gives up before the retry learns what the first request came to, and that the context ended.
 func TestACreateRunWhoseTimeIsUpIsNotRetried(t *testing.T) {
 	t.Parallel()
-	for _, f := range []fault{{answer: abort}, {answer: respondWith(503, html, "down")}} {
+	for _, f := range []fault{{response: abort}, {response: respondWith(503, html, "down")}} {
 		onFaultyServer(t, createRoute, &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 			ctx, cancel := context.WithTimeout(t.Context(), grace)
 			defer cancel()

@@ -115,14 +115,14 @@ func randomFault(random *rand.Rand, route, id string) fault {
 	if random.IntN(100) >= percent {
 		return f
 	}
-	f.answer = abort
+	f.response = abort
 	switch random.IntN(6) {
 	case 0:
 		f.ran = true
 	case 1:
-		f.answer = respondWith(503, html, "Service Unavailable")
+		f.response = respondWith(503, html, "Service Unavailable")
 	case 2:
-		f.answer = respondWith(400, "application/json", `{"error_code": "BAD_REQUEST", "message": "QueuePool limit reached"}`)
+		f.response = respondWith(400, "application/json", `{"error_code": "BAD_REQUEST", "message": "QueuePool limit reached"}`)
 	default:
 		f.late, f.after = id, upTo(random, 10*time.Second)
 	}

@@ -137,7 +137,7 @@ func TestNoSecretIsSentBack(t *testing.T) {
 	redirect := func(location string) string {
 		return "HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + location + "\r\n\r\n"
 	}
-	for name, answer := range map[string]string{
+	for name, response := range map[string]string{
 		"message":                   page(400, `{"error_code": "INVALID_PARAMETER_VALUE", "message": "`+echo+`"}`),
 		"code":                      page(400, `{"error_code": "`+echo+`", "message": ""}`),
 		"message in JSON's escapes": page(400, `{"error_code": "INVALID_PARAMETER_VALUE", "message": "`+spelled(`\u%04x`, echo)+`"}`),
@@ -171,7 +171,7 @@ func TestNoSecretIsSentBack(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					headers := map[string]string{"A": plantedHeader, "B": plantedPassword, "C": "Basic " + plantedBasic, "D": plantedToken}
-					client := newRawServer(t, func() []byte { return []byte(answer) }, credentials, mlflow.WithHeaders(headers),
+					client := newRawServer(t, func() []byte { return []byte(response) }, credentials, mlflow.WithHeaders(headers),
 						mlflow.WithRetry(mlflow.RetryPolicy{MaxAttempts: 2}))
 					_, err := client.GetRun(t.Context(), "r1")
 					var failed *tracking.Error

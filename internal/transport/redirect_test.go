@@ -212,14 +212,14 @@ func TestRedirectsEnd(t *testing.T) {
 			w := &fake{respond: leading(redirects)}
 			response, err := transport.New(transport.Config{HTTPClient: client(w)}).
 				Do(newRequest(t, http.MethodGet, "http://mlflow.test/a", ""))
-			require.NoError(t, err, "the last redirect is the answer")
+			require.NoError(t, err, "the last redirect is the response")
 			assert.Equal(t, redirects["http://mlflow.test/a"].status, response.StatusCode)
 			assert.Len(t, w.visits, 11, "the request and ten redirects")
 		})
 	}
 }
 
-func TestARedirectWithoutALocationIsTheAnswer(t *testing.T) {
+func TestARedirectWithoutALocationIsTheResponse(t *testing.T) {
 	t.Parallel()
 	w := &fake{respond: leading(map[string]redirect{"http://mlflow.test/a": {307, ""}})}
 	response, err := transport.New(transport.Config{HTTPClient: client(w)}).
@@ -232,17 +232,17 @@ func TestTheCallersPolicyIsAskedOfRedirectsThatWouldBeFollowed(t *testing.T) {
 	t.Parallel()
 	errNo := errors.New("no")
 	for _, tt := range []struct {
-		name   string
-		status int
-		answer error
-		asked  int
-		want   int
-		fails  error
+		name     string
+		status   int
+		response error
+		asked    int
+		want     int
+		fails    error
 	}{
 		{name: "it agrees", status: 307, asked: 1, want: 200},
-		{name: "it takes the redirect for the answer", status: 307, answer: http.ErrUseLastResponse, asked: 1, want: 307},
-		{name: "it refuses", status: 307, answer: errNo, asked: 1, fails: errNo},
-		{name: "the method would change", status: 302, answer: errNo, asked: 0, want: 302},
+		{name: "it takes the redirect for the response", status: 307, response: http.ErrUseLastResponse, asked: 1, want: 307},
+		{name: "it refuses", status: 307, response: errNo, asked: 1, fails: errNo},
+		{name: "the method would change", status: 302, response: errNo, asked: 0, want: 302},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -253,7 +253,7 @@ func TestTheCallersPolicyIsAskedOfRedirectsThatWouldBeFollowed(t *testing.T) {
 				assert.Equal(t, "http://evil.test/b?token=s3cret", request.URL.String())
 				assert.Len(t, via, 1)
 				assert.Empty(t, request.Header.Get("Authorization"), "the policy sees what would be sent")
-				return tt.answer
+				return tt.response
 			}
 			response, err := transport.New(transport.Config{
 				HTTPClient:    theirs,

@@ -43,7 +43,7 @@ func dripError(w http.ResponseWriter, r *http.Request) {
 	drip(w, r)
 }
 
-var slowServers = map[string]http.HandlerFunc{"no answer": hang, "slow answer": drip}
+var slowServers = map[string]http.HandlerFunc{"no response": hang, "slow response": drip}
 
 // requireTimeout checks that an error reports a time limit, but not one of the caller's context.
 func requireTimeout(t *testing.T, err error) {
@@ -227,7 +227,7 @@ func TestTimeLimitsOfTheCallersClientAreNoneOfTheCallersContext(t *testing.T) {
 		})
 	}
 
-	t.Run("no answer within ResponseHeaderTimeout", func(t *testing.T) {
+	t.Run("no response within ResponseHeaderTimeout", func(t *testing.T) {
 		t.Parallel()
 		synctest.Test(t, func(t *testing.T) {
 			theirs := newNetwork(t, hang).transport(t)
