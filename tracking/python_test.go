@@ -118,7 +118,7 @@ func historyAndDatasets(s *scenario.Session) ([]tracking.Metric, []tracking.Data
 	}
 	return history, []tracking.DatasetInput{
 		{
-			Dataset: tracking.Dataset{Name: "iris", Digest: "1", SourceType: "s3", Source: `{"uri": "s3://ü"}`, Schema: "{}", Profile: "[]"},
+			Dataset: tracking.Dataset{Name: "python", Digest: "1", SourceType: "s3", Source: `{"uri": "s3://ü"}`, Schema: "{}", Profile: "[]"},
 			Tags:    map[string]string{"mlflow.data.context": "training", "empty": ""},
 		},
 		{Dataset: tracking.Dataset{Name: "wine", Digest: "2", SourceType: "local", Source: "wine.csv"}, Tags: map[string]string{}},
