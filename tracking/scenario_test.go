@@ -33,6 +33,7 @@ var fastTrackML = map[string]string{
 	"TestExperimentIDThatIsNoNumber":    "responds with 400 BAD_REQUEST",
 	"TestExperimentNameTooLong":         "takes names of any length",
 	"TestExperimentTagTooLong":          "takes tags of any length",
+	"TestGetOrCreateExperimentAtOnce":   "responds to a lost race with 500 INTERNAL_ERROR",
 	"TestKeyTooLong":                    "takes keys of any length",
 	"TestLogBatch":                      "refuses a metric at timestamp 0",
 	"TestLogBatchOfAnySize":             "refuses a metric at timestamp 0",
