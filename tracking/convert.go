@@ -123,9 +123,13 @@ func toDataset(d gen.Dataset) Dataset {
 func toMetrics(metrics []gen.Metric) []Metric {
 	list := make([]Metric, len(metrics))
 	for i, m := range metrics {
-		list[i] = Metric{Key: m.Key, Value: float64(m.Value), Timestamp: fromMillis(&m.Timestamp), Step: int64(m.Step)}
+		list[i] = toMetric(m)
 	}
 	return list
+}
+
+func toMetric(m gen.Metric) Metric {
+	return Metric{Key: m.Key, Value: float64(m.Value), Timestamp: fromMillis(&m.Timestamp), Step: int64(m.Step)}
 }
 
 func toMetricPage(a gen.GetMetricHistoryResult) (metricPage, error) {
@@ -135,7 +139,7 @@ func toMetricPage(a gen.GetMetricHistoryResult) (metricPage, error) {
 func toMetricsByRun(a gen.SampleMetricHistoryResult) (map[string][]Metric, error) {
 	byRun := make(map[string][]Metric)
 	for _, m := range a.Metrics {
-		metric := Metric{Key: m.Key, Value: float64(m.Value), Timestamp: fromMillis(&m.Timestamp), Step: int64(m.Step)}
+		metric := toMetric(gen.Metric{Key: m.Key, Value: m.Value, Timestamp: m.Timestamp, Step: m.Step})
 		byRun[m.RunID] = append(byRun[m.RunID], metric)
 	}
 	return byRun, nil

@@ -176,7 +176,7 @@ func (c *Call) prepare(request *http.Request) error {
 		request.Header.Set("User-Agent", config.UserAgent)
 	}
 	if config.Workspace != "" && !c.ignoresWorkspace {
-		request.Header.Set("X-Mlflow-Workspace", config.Workspace)
+		request.Header.Set(workspaceHeader, config.Workspace)
 	}
 	if _, c.authorized = programs["Authorization"]; !c.authorized {
 		if err := c.authorize(request); err != nil {

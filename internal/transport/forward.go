@@ -7,8 +7,6 @@ import (
 	"strings"
 )
 
-const workspaceHeader = "X-Mlflow-Workspace"
-
 // neverForwarded are the headers of a program's own request that are left out. A request breaks with other values than
 // ours, of which net/http takes the host and the length from the request's fields.
 var neverForwarded = []string{

@@ -53,7 +53,7 @@ type Config struct {
 // be asked about workspaces before one is named.
 var ReservedHeaders = []string{
 	"Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Idempotency-Key", "Trailer",
-	"Transfer-Encoding", "X-Idempotency-Key", "X-Mlflow-Workspace",
+	"Transfer-Encoding", "X-Idempotency-Key", workspaceHeader,
 }
 
 // A Doer sends an HTTP request and returns its response, as an [http.Client] does.

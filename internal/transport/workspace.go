@@ -10,6 +10,9 @@ import (
 	"github.com/mlflow-go/mlflow/internal/wire"
 )
 
+// workspaceHeader names the workspace that a request is about.
+const workspaceHeader = "X-Mlflow-Workspace"
+
 // workspaceTerm is how long a server that knows workspaces is believed to know them. It may be replaced by an older
 // release. Python's client believes it as long.
 const workspaceTerm = time.Minute
