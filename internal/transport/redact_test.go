@@ -182,6 +182,12 @@ func TestAShortSecretIsFoundAsAWord(t *testing.T) {
 	}
 }
 
+func TestWhatEveryRequestSaysIsNoSecret(t *testing.T) {
+	t.Parallel()
+	outcome := quoting(t, transport.Config{}, "cannot read gzip from the disk")
+	assert.Equal(t, "cannot read gzip from the disk", outcome.Message)
+}
+
 func TestTheCookiesOfAJarAreSecrets(t *testing.T) {
 	t.Parallel()
 	jar, err := cookiejar.New(nil)
