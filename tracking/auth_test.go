@@ -18,36 +18,42 @@ import (
 )
 
 // These scenarios are about servers with MLflow's own sign-in, `mlflow server --app-name basic-auth`. Whoever runs such
-// a server for them names its administrator in MLFLOW_TEST_USERNAME and MLFLOW_TEST_PASSWORD.
+// a server for them names its administrator in MLFLOW_TEST_USERNAME and MLFLOW_TEST_PASSWORD. Recordings hold no
+// credentials: replayed, they show how the client takes what such a server responds.
 
 // A login is a user name and password.
 type login struct{ username, password string }
 
 func (l login) option() mlflow.Option { return mlflow.WithBasicAuth(l.username, l.password) }
 
-// admin returns the administrator's login, and skips the scenario on a server without basic auth.
-func admin(t *testing.T, s *scenario.Session) login {
+// runWithBasicAuth runs a scenario with the login of the server's administrator.
+func runWithBasicAuth(t *testing.T, run func(t *testing.T, s *scenario.Session, admin login)) {
 	t.Helper()
-	s.LiveOnly("recordings hold no credentials, so replayed ones prove nothing")
-	if s.Server.Feature != "basicauth" {
-		t.Skip("the server has no basic auth")
-	}
-	found := login{os.Getenv("MLFLOW_TEST_USERNAME"), os.Getenv("MLFLOW_TEST_PASSWORD")}
-	require.NotEmpty(t, found.username, "MLFLOW_TEST_USERNAME must name the server's administrator")
-	return found
+	scenario.RunWith(t, scenario.FeatureBasicAuth, func(t *testing.T, s *scenario.Session) {
+		admin := login{"admin", "not the real one"}
+		if s.Live() {
+			admin = login{os.Getenv("MLFLOW_TEST_USERNAME"), os.Getenv("MLFLOW_TEST_PASSWORD")}
+			require.NotEmpty(t, admin.username, "MLFLOW_TEST_USERNAME must name the server's administrator")
+		}
+		run(t, s, admin)
+	})
 }
 
-// newReader makes a user who may read everything, which is what servers allow new users by default.
+// newReader makes a user who may read everything, which is what servers allow new users by default. The request for that
+// is not recorded, as it holds a password.
 func newReader(t *testing.T, s *scenario.Session, admin login) login {
 	t.Helper()
 	reader := login{s.Name("reader"), rand.Text()}
+	if !s.Live() {
+		return reader
+	}
 	body, err := json.Marshal(map[string]string{"username": reader.username, "password": reader.password})
 	require.NoError(t, err)
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URI+"/api/2.0/mlflow/users/create", bytes.NewReader(body))
 	require.NoError(t, err)
 	request.SetBasicAuth(admin.username, admin.password)
 	request.Header.Set("Content-Type", "application/json")
-	response, err := s.HTTPClient().Do(request)
+	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, http.StatusOK, response.StatusCode)
@@ -55,30 +61,32 @@ func newReader(t *testing.T, s *scenario.Session, admin login) login {
 }
 
 func TestBasicAuthWrongCredentials(t *testing.T) {
-	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		admin := admin(t, s)
-		for name, opts := range map[string][]mlflow.Option{
-			"no credentials":   nil,
-			"a wrong password": {mlflow.WithBasicAuth(admin.username, "wr0ng-passw0rd")},
-			"an unknown user":  {mlflow.WithBasicAuth("nobody-here", admin.password)},
-			"a token":          {mlflow.WithToken("t0ken-t0ken")},
+	runWithBasicAuth(t, func(t *testing.T, s *scenario.Session, admin login) {
+		for _, test := range []struct {
+			name string
+			opts []mlflow.Option
+		}{
+			{"no credentials", nil},
+			{"a wrong password", []mlflow.Option{mlflow.WithBasicAuth(admin.username, "wr0ng-passw0rd")}},
+			{"an unknown user", []mlflow.Option{mlflow.WithBasicAuth("nobody-here", admin.password)}},
+			{"a token", []mlflow.Option{mlflow.WithToken("t0ken-t0ken")}},
 		} {
-			client := newScenarioClient(t, s, opts...)
+			client := newScenarioClient(t, s, test.opts...)
 			_, err := client.GetRun(t.Context(), missingRun)
 			requireRefused(t, err, 401, "", tracking.ErrUnauthenticated)
-			assert.ErrorContains(t, err, "not authenticated", name)
+			assert.ErrorContains(t, err, "not authenticated", test.name)
 			for _, secret := range []string{admin.password, "wr0ng-passw0rd", "t0ken-t0ken"} {
-				assert.NotContains(t, err.Error(), secret, name)
+				assert.NotContains(t, err.Error(), secret, test.name)
 			}
-			_, err = client.CreateExperiment(t.Context(), s.Name(name))
+			_, err = client.CreateExperiment(t.Context(), s.Name(test.name))
 			requireRefused(t, err, 401, "", tracking.ErrUnauthenticated)
 		}
 	})
 }
 
 func TestBasicAuthAdministrator(t *testing.T) {
-	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		client := newScenarioClient(t, s, admin(t, s).option())
+	runWithBasicAuth(t, func(t *testing.T, s *scenario.Session, admin login) {
+		client := newScenarioClient(t, s, admin.option())
 		run := newRun(t, s, client)
 		require.NoError(t, client.LogMetric(t.Context(), run.RunID, "loss", 0.5))
 		got, err := client.GetRun(t.Context(), run.RunID)
@@ -91,8 +99,7 @@ func TestBasicAuthAdministrator(t *testing.T) {
 }
 
 func TestBasicAuthReaderMayRead(t *testing.T) {
-	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		admin := admin(t, s)
+	runWithBasicAuth(t, func(t *testing.T, s *scenario.Session, admin login) {
 		run := newRun(t, s, newScenarioClient(t, s, admin.option()))
 		client := newScenarioClient(t, s, newReader(t, s, admin).option())
 
@@ -110,8 +117,7 @@ func TestBasicAuthReaderMayRead(t *testing.T) {
 }
 
 func TestBasicAuthReaderMayNotWrite(t *testing.T) {
-	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		admin := admin(t, s)
+	runWithBasicAuth(t, func(t *testing.T, s *scenario.Session, admin login) {
 		writer := newScenarioClient(t, s, admin.option())
 		run := newRun(t, s, writer)
 		before, err := writer.GetRun(t.Context(), run.RunID)
@@ -120,7 +126,7 @@ func TestBasicAuthReaderMayNotWrite(t *testing.T) {
 		client, ctx := newScenarioClient(t, s, newReader(t, s, admin).option()), t.Context()
 		_, createErr := client.CreateRun(ctx, run.ExperimentID)
 		_, updateErr := client.UpdateRun(ctx, run.RunID, tracking.WithStatus(tracking.RunStatusFinished))
-		for name, err := range map[string]error{
+		for name, err := range map[string]error{ // the calls are made in the order in which they stand here
 			"CreateRun":         createErr,
 			"UpdateRun":         updateErr,
 			"SetTerminated":     client.SetTerminated(ctx, run.RunID, tracking.RunStatusFinished),
@@ -161,8 +167,7 @@ func TestBasicAuthReaderMayNotWrite(t *testing.T) {
 }
 
 func TestBasicAuthReaderOfAMissingRun(t *testing.T) {
-	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		admin := admin(t, s)
+	runWithBasicAuth(t, func(t *testing.T, s *scenario.Session, admin login) {
 		client := newScenarioClient(t, s, newReader(t, s, admin).option())
 		_, err := client.GetRun(t.Context(), missingRun)
 		if s.Server.Before("3.17") {
@@ -176,8 +181,7 @@ func TestBasicAuthReaderOfAMissingRun(t *testing.T) {
 }
 
 func TestBasicAuthCreatorMayWrite(t *testing.T) {
-	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		admin := admin(t, s)
+	runWithBasicAuth(t, func(t *testing.T, s *scenario.Session, admin login) {
 		client := newScenarioClient(t, s, newReader(t, s, admin).option())
 		run := newRun(t, s, client)
 		require.NoError(t, client.LogMetric(t.Context(), run.RunID, "loss", 0.5))

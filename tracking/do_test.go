@@ -50,3 +50,21 @@ func TestRequestsOfTheProgram(t *testing.T) {
 		assert.Equal(t, "RESOURCE_DOES_NOT_EXIST", refusal.Code)
 	})
 }
+
+// Where MLflow does not expect what is sent, Flask responds with a page of HTML.
+func TestErrorPage(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		run := newRun(t, s, newScenarioClient(t, s))
+		client, err := mlflow.NewClient(mlflow.WithTrackingURI(s.URI), mlflow.WithHTTPClient(s.HTTPClient()))
+		require.NoError(t, err)
+		batch := `{"run_id": "` + run.RunID + `", "metrics": null, "params": [], "tags": []}`
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "/api/2.0/mlflow/runs/log-batch", strings.NewReader(batch))
+		require.NoError(t, err)
+		request.Header.Set("Content-Type", "application/json")
+		response, err := client.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		assert.Equal(t, http.StatusInternalServerError, response.StatusCode)
+		assert.Contains(t, response.Header.Get("Content-Type"), "text/html")
+	})
+}

@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -341,4 +343,18 @@ func TestErrorOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	assertOnly(t, &tracking.Error{StatusCode: 404, Code: tracking.ErrorCodeResourceDoesNotExist, Attempts: 1}, tracking.ErrNotFound)
 	assertOnly(t, &tracking.Error{StatusCode: 503, Attempts: 4}, tracking.ErrUnavailable)
+}
+
+// Releases since 3.5 respond to no name but their own, so that a page in somebody's browser cannot reach them.
+func TestHostNotAllowed(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		client := newScenarioClient(t, s, mlflow.WithHeaders(map[string]string{"Host": "mlflow.example"}))
+		_, err := client.CreateExperiment(t.Context(), s.Name("experiment"))
+		if s.Server.Before("3.5") || s.Server.FastTrackML() {
+			require.NoError(t, err)
+			return
+		}
+		requireRefused(t, err, 403, "", tracking.ErrPermissionDenied)
+		assert.ErrorContains(t, err, "Invalid Host header")
+	})
 }

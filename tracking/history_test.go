@@ -83,7 +83,7 @@ func TestMetricHistoryOfNothing(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		client := newScenarioClient(t, s)
 		history, err := client.GetMetricHistory(t.Context(), missingRun, "loss")
-		if s.Server.Store == scenario.StoreFile || s.Server.Feature == scenario.FeatureWorkspaces || s.Server.FastTrackML() {
+		if s.Server.Store == scenario.StoreFile || s.Server.FastTrackML() {
 			requireNotFound(t, err)
 			return
 		}
@@ -150,7 +150,7 @@ func TestSampleMetricHistoryOfManyRuns(t *testing.T) {
 		switch {
 		case s.Server.Before("2.11"):
 			requireUnsupported(t, err)
-		case s.Server.Store == scenario.StoreFile, s.Server.Feature == scenario.FeatureWorkspaces:
+		case s.Server.Store == scenario.StoreFile:
 			requireNotFound(t, err)
 		default:
 			require.NoError(t, err)

@@ -3,6 +3,7 @@ package tracking_test
 import (
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -210,6 +211,25 @@ func TestSearchRunsRefused(t *testing.T) {
 			_, err := client.SearchRuns(t.Context(), experimentIDs, option)
 			requireInvalid(t, err)
 		}
+	})
+}
+
+// SQLite joins at most 64 tables, and a run's tags are joined once for each condition. That the server calls it temporary
+// is one of its mistakes.
+func TestSearchRunsForTooManyConditions(t *testing.T) {
+	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		client := newScenarioClient(t, s)
+		experimentIDs := []string{newExperiment(t, s, client)}
+		conditions := make([]string, 80)
+		for i := range conditions {
+			conditions[i] = fmt.Sprintf("tags.t%d = 'x'", i)
+		}
+		_, err := client.SearchRuns(t.Context(), experimentIDs, tracking.WithRunsFilter(strings.Join(conditions, " AND ")))
+		if s.Server.Store != scenario.StoreSQLite {
+			require.NoError(t, err)
+			return
+		}
+		requireRefused(t, err, 503, tracking.ErrorCodeTemporarilyUnavailable, tracking.ErrUnavailable)
 	})
 }
 

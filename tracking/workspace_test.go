@@ -16,15 +16,6 @@ import (
 
 const notInRecordings = "recordings do not hold the header that names a workspace"
 
-// needWorkspaces skips the scenario on a server without workspaces.
-func needWorkspaces(t *testing.T, s *scenario.Session) {
-	t.Helper()
-	s.LiveOnly(notInRecordings)
-	if s.Server.Feature != "workspaces" {
-		t.Skip("the server has no workspaces")
-	}
-}
-
 func newWorkspace(t *testing.T, s *scenario.Session, name string) {
 	t.Helper()
 	body, err := json.Marshal(map[string]string{"name": name})
@@ -39,8 +30,8 @@ func newWorkspace(t *testing.T, s *scenario.Session, name string) {
 }
 
 func TestWorkspaceKeepsExperimentsApart(t *testing.T) {
-	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		needWorkspaces(t, s)
+	scenario.RunWith(t, scenario.FeatureWorkspaces, func(t *testing.T, s *scenario.Session) {
+		s.LiveOnly(notInRecordings)
 		newWorkspace(t, s, "vision")
 		newWorkspace(t, s, "speech")
 		ctx, name := t.Context(), s.Name("same")
@@ -70,6 +61,8 @@ func TestWorkspaceKeepsExperimentsApart(t *testing.T) {
 					require.NoError(t, err)
 				} else {
 					requireNotFound(t, err)
+					_, err := client.GetMetricHistory(ctx, run.RunID, "loss")
+					requireNotFound(t, err)
 				}
 			}
 		}
@@ -80,8 +73,8 @@ func TestWorkspaceKeepsExperimentsApart(t *testing.T) {
 }
 
 func TestWorkspaceThatIsMissing(t *testing.T) {
-	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		needWorkspaces(t, s)
+	scenario.RunWith(t, scenario.FeatureWorkspaces, func(t *testing.T, s *scenario.Session) {
+		s.LiveOnly(notInRecordings)
 		client, name := newScenarioClient(t, s, mlflow.WithWorkspace("nowhere")), s.Name("experiment")
 		_, err := client.CreateExperiment(t.Context(), name)
 		requireNotFound(t, err)
@@ -98,9 +91,6 @@ func TestWorkspaceThatIsMissing(t *testing.T) {
 func TestWorkspaceOfAServerWithoutWorkspaces(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
 		s.LiveOnly(notInRecordings)
-		if s.Server.Feature == "workspaces" {
-			t.Skip("the server has workspaces")
-		}
 		client, name := newScenarioClient(t, s, mlflow.WithWorkspace("vision")), s.Name("experiment")
 		for range 2 { // the check is not forgotten
 			_, err := client.CreateExperiment(t.Context(), name)

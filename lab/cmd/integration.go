@@ -163,7 +163,7 @@ func test(ctx context.Context, server *servers.Server) matrix.Column {
 // testCommand returns the go test command for a server.
 func testCommand(server *servers.Server, mode string, flags ...string) (*exec.Cmd, error) {
 	args := append([]string{"test", "-count=1", "-timeout", testTimeout}, flags...)
-	if run := testsFor(server); run != "" {
+	if run := os.Getenv("RUN"); run != "" {
 		args = append(args, "-run", run)
 	}
 	cmd, err := goCommand(append(args, testPackages...)...)
@@ -185,18 +185,6 @@ func testCommand(server *servers.Server, mode string, flags ...string) (*exec.Cm
 		cmd.Env = append(cmd.Env, "MLFLOW_TEST_USERNAME="+servers.AdminUsername, "MLFLOW_TEST_PASSWORD="+servers.AdminPassword)
 	}
 	return cmd, nil
-}
-
-// testsFor returns the tests to run, as in go test -run. A server that has something switched on has tests of its own,
-// and the others know nothing of it: they bring no credentials.
-func testsFor(server *servers.Server) string {
-	switch {
-	case server.HasBasicAuth():
-		return "^TestBasicAuth"
-	case server.HasWorkspaces():
-		return "^TestWorkspace"
-	}
-	return os.Getenv("RUN")
 }
 
 func summary(c matrix.Column) string {

@@ -5,14 +5,15 @@ import "slices"
 // Newest is the newest MLflow release that installs plainly.
 const Newest = "3.17.2"
 
-// Recorded are the servers whose exchanges are kept in testdata: one release of each generation.
-var Recorded = []string{"2.9.2", "2.17.2", "2.22.5", "3.1.4", "3.17.2", "3.18.0"}
+// Recorded are the servers whose exchanges are kept in testdata: one release of each generation, and two that ask for
+// credentials.
+var Recorded = []string{"2.9.2", "2.17.2", "2.22.5", "3.1.4", "3.17.2", "3.18.0", "2.22.5-basicauth", "3.17.2-basicauth"}
 
 // Matrix are the servers that the tests run against by default: those recorded, each kind of store, and what can be
 // switched on.
 var Matrix = slices.Concat(Recorded, []string{
 	"2.22.5-postgres", "3.17.2-postgres",
 	"2.9.2-file", "2.22.5-file", "3.1.4-file", "3.17.2-file",
-	"2.22.5-basicauth", "3.17.2-basicauth", "3.17.2-workspaces",
+	"3.17.2-workspaces",
 	"fasttrackml",
 })

@@ -30,6 +30,7 @@ var known = map[string]string{
 	"LogInputs request: datasets.*.dataset.name maxLength":   "sent on purpose, to see the refusal",
 	"LogInputs request: datasets.*.dataset.digest maxLength": "sent on purpose, to see the refusal",
 	"LogInputs request: datasets.*.tags.*.value maxLength":   "sent on purpose, to see the refusal",
+	"LogBatch request: metrics type":                         "sent on purpose, to see the error page",
 	"Run.outputs is not declared":                            "models belong to other operations",
 }
 
