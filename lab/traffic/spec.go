@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -148,4 +149,55 @@ func causes(err *jsonschema.ValidationError) []string {
 		keyword += " " + strings.Join(required.Missing, ", ")
 	}
 	return []string{strings.TrimSpace(strings.Join(where, ".") + " " + keyword)}
+}
+
+// CheckExamples returns the bodies and the required query parameters that have no example, and the examples of bodies that
+// are not valid where they stand. Each is named by its operation; or, for responses that operations share, by the name of
+// that.
+func (s *Spec) CheckExamples() (lacking, wrong []string, err error) {
+	check := func(name string, body node) {
+		content, _ := body.at("content")
+		found := false
+		for mediaType := range content.object {
+			schema, _ := content.at(mediaType, "schema")
+			examples, _ := content.at(mediaType, "examples")
+			for key := range examples.object {
+				found = true
+				example, _ := examples.at(key)
+				violations, failure := schema.violations(example.object["value"])
+				if err = errors.Join(err, failure); len(violations) > 0 {
+					wrong = append(wrong, name+": "+strings.Join(violations, ", "))
+				}
+			}
+		}
+		if !found {
+			lacking = append(lacking, name)
+		}
+	}
+	paths, _ := s.top().at("paths")
+	for path, item := range paths.object {
+		for method := range item.(map[string]any) {
+			operation, ok := paths.at(path, method)
+			if !ok {
+				continue // the parameters of all methods
+			}
+			name := fmt.Sprint(operation.object["operationId"])
+			if request, ok := operation.at("requestBody"); ok {
+				check(name+" request", request)
+			}
+			for parameter, declared := range operation.query() {
+				if declared.object["required"] == true && declared.object["example"] == nil {
+					lacking = append(lacking, name+" "+parameter)
+				}
+			}
+			success, _ := operation.at("responses", "200")
+			check(name+" response", success)
+		}
+	}
+	shared, _ := s.top().at("components", "responses")
+	for name := range shared.object {
+		response, _ := shared.at(name)
+		check(name, response)
+	}
+	return lacking, wrong, err
 }
