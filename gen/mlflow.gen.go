@@ -18,10 +18,11 @@ import (
 
 // CreateExperimentRequest defines model for CreateExperimentRequest.
 type CreateExperimentRequest struct {
-	// ArtifactLocation Where to store artifacts; absent or empty means the server's default place.
+	// ArtifactLocation Where to store artifacts; absent or empty means the server's default place. At most 256 characters on
+	// PostgreSQL.
 	ArtifactLocation string `json:"artifact_location,omitempty"`
 
-	// Name At most 500 from 2.15 on.
+	// Name At most 500 characters from 2.15 on; 256 on PostgreSQL, where more is `BAD_REQUEST`.
 	Name string          `json:"name"`
 	Tags []ExperimentTag `json:"tags,omitempty"`
 }
@@ -51,7 +52,7 @@ type CreateRunRequest struct {
 	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
 	ExperimentID ExperimentID `json:"experiment_id"`
 
-	// RunName Absent or empty means a name made up by the server.
+	// RunName Absent or empty means a name made up by the server. At most 250 characters on PostgreSQL.
 	RunName string `json:"run_name,omitempty"`
 
 	// StartTime Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
@@ -59,7 +60,7 @@ type CreateRunRequest struct {
 	StartTime Timestamp `json:"start_time"`
 	Tags      []RunTag  `json:"tags,omitempty"`
 
-	// UserID Stored as given. The server does not derive it from the tag `mlflow.user`.
+	// UserID Stored as given. The server does not derive it from the tag `mlflow.user`. At most 256 characters on PostgreSQL.
 	UserID string `json:"user_id,omitempty"`
 }
 
@@ -100,7 +101,7 @@ type Dataset struct {
 	// Source Where the dataset comes from; MLflow's own clients write JSON.
 	Source string `json:"source"`
 
-	// SourceType What the source is, such as `s3` or `local`.
+	// SourceType What the source is, such as `s3` or `local`. At most 36 characters on PostgreSQL.
 	SourceType string `json:"source_type"`
 }
 
@@ -809,10 +810,11 @@ type RunStatus string
 
 // RunTag A tag of a run.
 type RunTag struct {
-	// Key At most 250 characters. CreateRun takes longer keys, and empty ones.
+	// Key At most 250 characters. CreateRun takes empty keys, and longer ones except on PostgreSQL.
 	Key string `json:"key"`
 
-	// Value Absent means `""`.
+	// Value Absent means `""`. LogBatch cuts a long one off, as SetTag does. CreateRun stores it whole, but on PostgreSQL
+	// refuses more than 8000 characters (5000 before 2.17).
 	Value string `json:"value"`
 }
 
@@ -982,7 +984,9 @@ type Timestamp = wire.Int64
 type UpdateExperimentRequest struct {
 	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
 	ExperimentID ExperimentID `json:"experiment_id"`
-	NewName      string       `json:"new_name"`
+
+	// NewName At most 500 characters from 2.15 on; 256 on PostgreSQL, where more is `BAD_REQUEST`.
+	NewName string `json:"new_name"`
 }
 
 // UpdateRunRequest defines model for UpdateRunRequest.
@@ -994,7 +998,7 @@ type UpdateRunRequest struct {
 	// RunID A run's ID, chosen by the server.
 	RunID RunID `json:"run_id"`
 
-	// RunName The empty name is ignored.
+	// RunName The empty name is ignored. At most 250 characters on PostgreSQL.
 	RunName string `json:"run_name,omitempty"`
 
 	// Status The status that a run gets. It must be spelled exactly so.
