@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/mlflow-go/mlflow/internal/wire"
@@ -155,10 +156,10 @@ func (v *DatasetInput) ReadJSON(r *wire.Reader) {
 		case "dataset":
 			v.Dataset.ReadJSON(r)
 		case "tags":
+			v.Tags = slices.Grow(v.Tags, r.Length())
 			for range r.List() {
-				var item InputTag
-				item.ReadJSON(r)
-				v.Tags = append(v.Tags, item)
+				v.Tags = append(v.Tags, InputTag{})
+				v.Tags[len(v.Tags)-1].ReadJSON(r)
 			}
 		}
 	}
@@ -275,10 +276,10 @@ func (v *Experiment) ReadJSON(r *wire.Reader) {
 		case "name":
 			v.Name = r.Text()
 		case "tags":
+			v.Tags = slices.Grow(v.Tags, r.Length())
 			for range r.List() {
-				var item ExperimentTag
-				item.ReadJSON(r)
-				v.Tags = append(v.Tags, item)
+				v.Tags = append(v.Tags, ExperimentTag{})
+				v.Tags[len(v.Tags)-1].ReadJSON(r)
 			}
 		case "workspace":
 			v.Workspace = r.Text()
@@ -374,10 +375,10 @@ func (v *GetMetricHistoryResult) ReadJSON(r *wire.Reader) {
 	for name := range r.Object(jsonGetMetricHistoryResult) {
 		switch name {
 		case "metrics":
+			v.Metrics = slices.Grow(v.Metrics, r.Length())
 			for range r.List() {
-				var item Metric
-				item.ReadJSON(r)
-				v.Metrics = append(v.Metrics, item)
+				v.Metrics = append(v.Metrics, Metric{})
+				v.Metrics[len(v.Metrics)-1].ReadJSON(r)
 			}
 		case "next_page_token":
 			v.NextPageToken = r.Text()
@@ -634,22 +635,22 @@ func (v *RunData) ReadJSON(r *wire.Reader) {
 	for name := range r.Object(jsonRunData) {
 		switch name {
 		case "metrics":
+			v.Metrics = slices.Grow(v.Metrics, r.Length())
 			for range r.List() {
-				var item Metric
-				item.ReadJSON(r)
-				v.Metrics = append(v.Metrics, item)
+				v.Metrics = append(v.Metrics, Metric{})
+				v.Metrics[len(v.Metrics)-1].ReadJSON(r)
 			}
 		case "params":
+			v.Params = slices.Grow(v.Params, r.Length())
 			for range r.List() {
-				var item Param
-				item.ReadJSON(r)
-				v.Params = append(v.Params, item)
+				v.Params = append(v.Params, Param{})
+				v.Params[len(v.Params)-1].ReadJSON(r)
 			}
 		case "tags":
+			v.Tags = slices.Grow(v.Tags, r.Length())
 			for range r.List() {
-				var item RunTag
-				item.ReadJSON(r)
-				v.Tags = append(v.Tags, item)
+				v.Tags = append(v.Tags, RunTag{})
+				v.Tags[len(v.Tags)-1].ReadJSON(r)
 			}
 		}
 	}
@@ -749,10 +750,10 @@ func (v *RunInputs) ReadJSON(r *wire.Reader) {
 	for name := range r.Object(jsonRunInputs) {
 		switch name {
 		case "dataset_inputs":
+			v.DatasetInputs = slices.Grow(v.DatasetInputs, r.Length())
 			for range r.List() {
-				var item DatasetInput
-				item.ReadJSON(r)
-				v.DatasetInputs = append(v.DatasetInputs, item)
+				v.DatasetInputs = append(v.DatasetInputs, DatasetInput{})
+				v.DatasetInputs[len(v.DatasetInputs)-1].ReadJSON(r)
 			}
 		}
 	}
@@ -849,10 +850,10 @@ func (v *SampleMetricHistoryResult) ReadJSON(r *wire.Reader) {
 	for name := range r.Object(jsonSampleMetricHistoryResult) {
 		switch name {
 		case "metrics":
+			v.Metrics = slices.Grow(v.Metrics, r.Length())
 			for range r.List() {
-				var item RunMetric
-				item.ReadJSON(r)
-				v.Metrics = append(v.Metrics, item)
+				v.Metrics = append(v.Metrics, RunMetric{})
+				v.Metrics[len(v.Metrics)-1].ReadJSON(r)
 			}
 		}
 	}
@@ -894,10 +895,10 @@ func (v *SearchExperimentsResult) ReadJSON(r *wire.Reader) {
 	for name := range r.Object(jsonSearchExperimentsResult) {
 		switch name {
 		case "experiments":
+			v.Experiments = slices.Grow(v.Experiments, r.Length())
 			for range r.List() {
-				var item Experiment
-				item.ReadJSON(r)
-				v.Experiments = append(v.Experiments, item)
+				v.Experiments = append(v.Experiments, Experiment{})
+				v.Experiments[len(v.Experiments)-1].ReadJSON(r)
 			}
 		case "next_page_token":
 			v.NextPageToken = r.Text()
@@ -946,10 +947,10 @@ func (v *SearchRunsResult) ReadJSON(r *wire.Reader) {
 		case "next_page_token":
 			v.NextPageToken = r.Text()
 		case "runs":
+			v.Runs = slices.Grow(v.Runs, r.Length())
 			for range r.List() {
-				var item Run
-				item.ReadJSON(r)
-				v.Runs = append(v.Runs, item)
+				v.Runs = append(v.Runs, Run{})
+				v.Runs[len(v.Runs)-1].ReadJSON(r)
 			}
 		}
 	}

@@ -16,6 +16,8 @@ const (
 	maxErrorBody = 64 << 10
 	// sniffLen is how much of a response tells whether it is a JSON object.
 	sniffLen = 512
+	// maxExpected is the Content-Length that is believed: a buffer of that size is made before anything came.
+	maxExpected = 16 << 20
 )
 
 var errTooLarge = errors.New("the response is larger")
@@ -38,7 +40,7 @@ func readBody(response *http.Response, limit int64, mayBeAnything bool) ([]byte,
 		return nil, err
 	}
 	var data bytes.Buffer
-	if expected := response.ContentLength; 0 < expected && expected <= 1<<20 {
+	if expected := response.ContentLength; 0 < expected && expected <= maxExpected {
 		data.Grow(int(expected) + 2*bytes.MinRead) // MinRead more for each ReadFrom, and none of them grows it again
 	}
 	n, err := data.ReadFrom(io.LimitReader(content, min(limit+1, sniffLen)))

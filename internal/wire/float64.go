@@ -29,11 +29,17 @@ func (f Float64) MarshalJSON() ([]byte, error) {
 // number too large for one is an error, as is everything else.
 func (f *Float64) ReadJSON(r *Reader) {
 	const kind = "a metric value"
-	text := r.numeral(kind)
+	text, isNumber := r.numeral(kind)
 	if r.err != nil {
 		return
 	}
-	v, ok := parseFloat64(text)
+	var v float64
+	var ok bool
+	if isNumber {
+		v, ok = parseFloat64(text)
+	} else {
+		v, ok = namedFloats[string(text)]
+	}
 	if !ok {
 		r.fail("is not %s: %s", kind, excerpt(string(text)))
 		return
@@ -44,18 +50,17 @@ func (f *Float64) ReadJSON(r *Reader) {
 // UnmarshalJSON makes encoding/json read what ReadJSON does.
 func (f *Float64) UnmarshalJSON(data []byte) error { return Read(data, f) }
 
+// namedFloats are the values that JSON has no numbers for.
+var namedFloats = map[string]float64{"NaN": math.NaN(), "Infinity": math.Inf(1), "-Infinity": math.Inf(-1)}
+
+// parseFloat64 parses a JSON number.
 func parseFloat64(text []byte) (v float64, ok bool) {
-	switch string(text) {
-	case "NaN":
-		return math.NaN(), true
-	case "Infinity":
-		return math.Inf(1), true
-	case "-Infinity":
-		return math.Inf(-1), true
-	}
-	if !isNumeral(text) {
-		return 0, false
+	// Both numbers are exact in a float64, so that the quotient is the nearest one to the decimal.
+	if digits, scale, ok := shortDecimal(text); ok && digits != 0 {
+		return float64(digits) / powersOfTen[scale], true
 	}
 	v, err := strconv.ParseFloat(string(text), 64)
 	return v, err == nil
 }
+
+var powersOfTen = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}

@@ -14,11 +14,14 @@ type Int64 int64
 // exponent is accepted where the value is an integer all the same (123.0, 1.7e3); anything else is an error.
 func (i *Int64) ReadJSON(r *Reader) {
 	const kind = "a 64-bit integer"
-	text := r.numeral(kind)
+	text, ok := r.numeral(kind)
 	if r.err != nil {
 		return
 	}
-	v, ok := parseInt64(text)
+	var v int64
+	if ok {
+		v, ok = parseInt64(text)
+	}
 	if !ok {
 		r.fail("is not %s: %s", kind, excerpt(string(text)))
 		return
@@ -29,9 +32,10 @@ func (i *Int64) ReadJSON(r *Reader) {
 // UnmarshalJSON makes encoding/json read what ReadJSON does.
 func (i *Int64) UnmarshalJSON(data []byte) error { return Read(data, i) }
 
+// parseInt64 parses a JSON number.
 func parseInt64(text []byte) (v int64, ok bool) {
-	if !isNumeral(text) {
-		return 0, false
+	if digits, scale, ok := shortDecimal(text); ok && scale == 0 {
+		return digits, true
 	}
 	if !bytes.ContainsAny(text, ".eE") {
 		v, err := strconv.ParseInt(string(text), 10, 64)

@@ -2,16 +2,17 @@ package wire
 
 import "fmt"
 
-// numeral reads a number, and returns its text, or what is inside a string, which may be anything; see isNumeral.
-func (r *Reader) numeral(kind string) []byte {
+// numeral reads a number, or a string, and returns its text and whether that is a number.
+func (r *Reader) numeral(kind string) (text []byte, isNumber bool) {
 	switch c := r.peek(); {
 	case c == '"':
-		return r.text()
+		text = r.text()
+		return text, isNumeral(text)
 	case c == '-', isDigit(c):
-		return r.number()
+		return r.number(), true
 	}
 	r.failAsNo(kind)
-	return nil
+	return nil, false
 }
 
 // number reads a JSON number.
@@ -61,6 +62,32 @@ func numeralSize[T string | []byte](text T) int {
 		}
 	}
 	return end
+}
+
+// shortDecimal parses a JSON number of at most 15 digits and no exponent: digits, divided by ten to the power of scale.
+func shortDecimal(text []byte) (digits int64, scale int, ok bool) {
+	const maxLength = 15 + len(".")
+	unsigned := text
+	if text[0] == '-' {
+		unsigned = text[1:]
+	}
+	if len(unsigned) > maxLength {
+		return 0, 0, false
+	}
+	for i, c := range unsigned {
+		switch {
+		case isDigit(c):
+			digits = 10*digits + int64(c-'0')
+		case c == '.':
+			scale = len(unsigned) - 1 - i
+		default:
+			return 0, 0, false
+		}
+	}
+	if text[0] == '-' {
+		digits = -digits
+	}
+	return digits, scale, len(unsigned) < maxLength || scale > 0
 }
 
 // digitsEnd returns where the digits end that start at the given index.

@@ -1,6 +1,9 @@
 package wire
 
-import "iter"
+import (
+	"iter"
+	"slices"
+)
 
 // A Member is a member of an object.
 type Member struct {
@@ -12,7 +15,7 @@ type Member struct {
 type Object []Member
 
 // other stands in paths for the name of a member that is not read, which may be any text of the server's.
-const other = "*"
+const other = '*'
 
 // Object reads an object. It yields the name of each member in turn, for the loop to read its value.
 //
@@ -29,15 +32,15 @@ func (r *Reader) object(known Object, yield func(string) bool) {
 	var seen uint64
 	skipped := false
 	last := len(r.path)
-	r.path = append(r.path, step{})
+	r.path = append(r.path, step{known: known})
 	for i, more := -1, r.first('}'); more; more = r.next('}') {
-		r.path[last].name = other
+		r.path[last].index = -1
 		if i = r.member(known, i+1); i < 0 {
 			skipped = true
 			r.skip()
 			continue
 		}
-		r.path[last].name = known[i].Name
+		r.path[last].index = i
 		if seen&(1<<i) != 0 {
 			r.fail("occurs twice")
 			return
@@ -55,8 +58,10 @@ func (r *Reader) object(known Object, yield func(string) bool) {
 		return
 	}
 	for i, m := range known {
-		if r.path[last].name = m.Name; m.Required && seen&(1<<i) == 0 {
+		if m.Required && seen&(1<<i) == 0 {
+			r.path[last].index = i
 			r.fail("is missing")
+			return
 		}
 	}
 	r.path = r.path[:last]
@@ -69,6 +74,16 @@ func (r *Reader) object(known Object, yield func(string) bool) {
 // member reads the name of a member, and returns its index in known, or -1. Servers send members in the same order
 // every time, so that it is most often the next one.
 func (r *Reader) member(known Object, next int) int {
+	r.peek()
+	for range known {
+		if next >= len(known) {
+			next = 0
+		}
+		if r.plainMember(known[next].Name) {
+			return next
+		}
+		next++
+	}
 	if r.peek() != '"' {
 		r.failHere()
 		return -1
@@ -79,16 +94,28 @@ func (r *Reader) member(known Object, next int) int {
 		return -1
 	}
 	r.pos++
-	for range known {
-		if next >= len(known) {
-			next = 0
-		}
-		if string(name) == known[next].Name {
-			return next
-		}
-		next++
+	return slices.IndexFunc(known, func(m Member) bool { return m.Name == string(name) })
+}
+
+// plainMember reads a name and the colon behind it if the name is the given one, spelled without escapes and white space.
+func (r *Reader) plainMember(name string) bool {
+	const quotes, colon = 2, 1
+	rest := r.data[r.pos:]
+	size := len(name) + quotes + colon
+	if len(rest) < size || rest[size-1] != ':' || rest[size-2] != '"' || rest[0] != '"' || string(rest[1:size-2]) != name {
+		return false
 	}
-	return -1
+	r.pos += size
+	return true
+}
+
+// Length returns how long a list is likely to be that is read next: as long as the list was that the same member had
+// before. A response with many objects most often has lists of one length.
+func (r *Reader) Length() int {
+	if r.pos == len(r.data) {
+		return 0
+	}
+	return r.lengths[r.path[len(r.path)-1].member()]
 }
 
 // List reads a list. It yields the index of each element in turn, for the loop to read it. No element may be null.
@@ -112,8 +139,23 @@ func (r *Reader) list(yield func(int) bool) {
 		}
 		r.path[last].index++
 	}
+	if r.err != nil {
+		return
+	}
+	length := r.path[last].index
 	r.path = r.path[:last]
 	r.depth--
+	if len(r.data) > smallResponse {
+		r.remember(length)
+	}
+}
+
+// remember keeps the length of the list that the current member has.
+func (r *Reader) remember(length int) {
+	if r.lengths == nil {
+		r.lengths = make(map[*Member]int)
+	}
+	r.lengths[r.path[len(r.path)-1].member()] = length
 }
 
 // enter reads the bracket that opens an object or a list.

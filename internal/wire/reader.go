@@ -15,17 +15,31 @@ type Reader struct {
 	pos   int
 	depth int
 	path  []step // to the value that is being read
-	err   error
+	texts texts
+	// lengths are those of the lists that were read last, by the member that they are the value of.
+	lengths map[*Member]int
+	err     error
 }
 
 // A step leads from an object to a member, or from a list to an element.
 type step struct {
-	name  string // "" for an element
-	index int
+	known Object // nil for an element
+	index int    // of the member in known, -1 for one that is not there; or of the element
+}
+
+// member returns the member of an object that a step leads to, or nil.
+func (s step) member() *Member {
+	if s.known == nil || s.index < 0 {
+		return nil
+	}
+	return &s.known[s.index]
 }
 
 // maxDepth limits how deep objects and lists may be nested, even in what is skipped. MLflow's own are less than ten.
 const maxDepth = 1000
+
+// smallResponse is the size, in bytes, up to which little recurs in a response, so that nothing is kept to be used again.
+const smallResponse = 4 << 10
 
 // A Value reads itself from JSON.
 type Value interface {
@@ -35,6 +49,9 @@ type Value interface {
 // Read reads data into v. It must hold one JSON value, and nothing after it.
 func Read(data []byte, v Value) error {
 	r := Reader{data: data}
+	if len(data) > smallResponse {
+		r.texts.recent = new([256]string)
+	}
 	if r.peek() == 0 && r.pos == len(data) {
 		r.fail("is empty")
 	}
@@ -91,16 +108,19 @@ func (r *Reader) failAsNo(kind string) {
 func (r *Reader) where() string {
 	var path []byte
 	for _, s := range r.path {
-		switch {
-		case s.name == "":
+		if s.known == nil {
 			path = append(path, '[')
 			path = strconv.AppendInt(path, int64(s.index), 10)
 			path = append(path, ']')
-		case len(path) == 0:
-			path = append(path, s.name...)
-		default:
+			continue
+		}
+		if len(path) > 0 {
 			path = append(path, '.')
-			path = append(path, s.name...)
+		}
+		if member := s.member(); member != nil {
+			path = append(path, member.Name...)
+		} else {
+			path = append(path, other)
 		}
 	}
 	if len(path) == 0 {

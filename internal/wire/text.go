@@ -11,7 +11,7 @@ func (r *Reader) Text() string {
 	if r.peek() != '"' {
 		r.failAsNo("a string")
 	}
-	return string(r.text())
+	return r.texts.keep(r.text())
 }
 
 // text reads a string. What it returns may be a part of the response, and is to be copied.
@@ -39,7 +39,11 @@ func (r *Reader) quoted() (raw []byte, escaped bool) {
 	}
 	start, ascii := r.pos+1, true
 	for i := start; i < len(r.data); i++ {
-		switch c := r.data[i]; {
+		c := r.data[i]
+		if isPlain[c] {
+			continue
+		}
+		switch {
 		case c == '"':
 			r.pos = start
 			if !r.check(r.data[start:i], ascii, escaped) {
@@ -62,6 +66,14 @@ func (r *Reader) quoted() (raw []byte, escaped bool) {
 	r.failHere()
 	return nil, false
 }
+
+// isPlain tells of each byte whether it is ASCII text that needs no look inside quotes.
+var isPlain = func() (plain [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		plain[c] = c != '"' && c != '\\'
+	}
+	return plain
+}()
 
 // check tells whether what is between quotes is text.
 func (r *Reader) check(raw []byte, ascii, escaped bool) bool {
