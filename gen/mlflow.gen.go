@@ -6,12 +6,13 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mlflow-go/mlflow/internal/wire"
 	"github.com/oapi-codegen/runtime"
@@ -26,6 +27,27 @@ type CreateExperimentRequest struct {
 	// Name At most 500 characters from 2.15 on; 256 on PostgreSQL, where more is `BAD_REQUEST`.
 	Name string          `json:"name"`
 	Tags []ExperimentTag `json:"tags,omitempty"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *CreateExperimentRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	if v.ArtifactLocation != "" {
+		data = wire.AppendName(data, "artifact_location")
+		data = wire.AppendText(data, v.ArtifactLocation)
+	}
+	data = wire.AppendName(data, "name")
+	data = wire.AppendText(data, v.Name)
+	if len(v.Tags) > 0 {
+		data = wire.AppendName(data, "tags")
+		data = append(data, '[')
+		for i := range v.Tags {
+			data = wire.AppendComma(data)
+			data = v.Tags[i].AppendJSON(data)
+		}
+		data = append(data, ']')
+	}
+	return append(data, '}')
 }
 
 // CreateExperimentResult defines model for CreateExperimentResult.
@@ -63,6 +85,33 @@ type CreateRunRequest struct {
 
 	// UserID Stored as given. The server does not derive it from the tag `mlflow.user`. At most 256 characters on PostgreSQL.
 	UserID string `json:"user_id,omitempty"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *CreateRunRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "experiment_id")
+	data = wire.AppendText(data, string(v.ExperimentID))
+	if v.RunName != "" {
+		data = wire.AppendName(data, "run_name")
+		data = wire.AppendText(data, v.RunName)
+	}
+	data = wire.AppendName(data, "start_time")
+	data = v.StartTime.AppendJSON(data)
+	if len(v.Tags) > 0 {
+		data = wire.AppendName(data, "tags")
+		data = append(data, '[')
+		for i := range v.Tags {
+			data = wire.AppendComma(data)
+			data = v.Tags[i].AppendJSON(data)
+		}
+		data = append(data, ']')
+	}
+	if v.UserID != "" {
+		data = wire.AppendName(data, "user_id")
+		data = wire.AppendText(data, v.UserID)
+	}
+	return append(data, '}')
 }
 
 // CreateRunResult defines model for CreateRunResult.
@@ -106,6 +155,28 @@ type Dataset struct {
 	SourceType string `json:"source_type"`
 }
 
+// AppendJSON appends a request, or a part of one.
+func (v *Dataset) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "digest")
+	data = wire.AppendText(data, v.Digest)
+	data = wire.AppendName(data, "name")
+	data = wire.AppendText(data, v.Name)
+	if v.Profile != "" {
+		data = wire.AppendName(data, "profile")
+		data = wire.AppendText(data, v.Profile)
+	}
+	if v.Schema != "" {
+		data = wire.AppendName(data, "schema")
+		data = wire.AppendText(data, v.Schema)
+	}
+	data = wire.AppendName(data, "source")
+	data = wire.AppendText(data, v.Source)
+	data = wire.AppendName(data, "source_type")
+	data = wire.AppendText(data, v.SourceType)
+	return append(data, '}')
+}
+
 var jsonDataset = wire.Object{
 	{Name: "digest", Required: true},
 	{Name: "name", Required: true},
@@ -144,6 +215,23 @@ type DatasetInput struct {
 	Tags []InputTag `json:"tags,omitempty"`
 }
 
+// AppendJSON appends a request, or a part of one.
+func (v *DatasetInput) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "dataset")
+	data = v.Dataset.AppendJSON(data)
+	if len(v.Tags) > 0 {
+		data = wire.AppendName(data, "tags")
+		data = append(data, '[')
+		for i := range v.Tags {
+			data = wire.AppendComma(data)
+			data = v.Tags[i].AppendJSON(data)
+		}
+		data = append(data, ']')
+	}
+	return append(data, '}')
+}
+
 var jsonDatasetInput = wire.Object{
 	{Name: "dataset", Required: true},
 	{Name: "tags"},
@@ -171,11 +259,29 @@ type DeleteExperimentRequest struct {
 	ExperimentID ExperimentID `json:"experiment_id"`
 }
 
+// AppendJSON appends a request, or a part of one.
+func (v *DeleteExperimentRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "experiment_id")
+	data = wire.AppendText(data, string(v.ExperimentID))
+	return append(data, '}')
+}
+
 // DeleteExperimentTagRequest defines model for DeleteExperimentTagRequest.
 type DeleteExperimentTagRequest struct {
 	// ExperimentID An experiment's ID: opaque, though digits on every store. Always a string; a number is refused from 3.11 on.
 	ExperimentID ExperimentID `json:"experiment_id"`
 	Key          string       `json:"key"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *DeleteExperimentTagRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "experiment_id")
+	data = wire.AppendText(data, string(v.ExperimentID))
+	data = wire.AppendName(data, "key")
+	data = wire.AppendText(data, v.Key)
+	return append(data, '}')
 }
 
 // DeleteRunRequest defines model for DeleteRunRequest.
@@ -184,12 +290,30 @@ type DeleteRunRequest struct {
 	RunID RunID `json:"run_id"`
 }
 
+// AppendJSON appends a request, or a part of one.
+func (v *DeleteRunRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "run_id")
+	data = wire.AppendText(data, string(v.RunID))
+	return append(data, '}')
+}
+
 // DeleteTagRequest defines model for DeleteTagRequest.
 type DeleteTagRequest struct {
 	Key string `json:"key"`
 
 	// RunID A run's ID, chosen by the server.
 	RunID RunID `json:"run_id"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *DeleteTagRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "key")
+	data = wire.AppendText(data, v.Key)
+	data = wire.AppendName(data, "run_id")
+	data = wire.AppendText(data, string(v.RunID))
+	return append(data, '}')
 }
 
 // EmptyResponse An object without properties. What has any is not the response of a success.
@@ -296,6 +420,16 @@ type ExperimentTag struct {
 
 	// Value Absent means `""`.
 	Value string `json:"value"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *ExperimentTag) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "key")
+	data = wire.AppendText(data, v.Key)
+	data = wire.AppendName(data, "value")
+	data = wire.AppendText(data, v.Value)
+	return append(data, '}')
 }
 
 var jsonExperimentTag = wire.Object{
@@ -416,6 +550,16 @@ type InputTag struct {
 	Value string `json:"value"`
 }
 
+// AppendJSON appends a request, or a part of one.
+func (v *InputTag) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "key")
+	data = wire.AppendText(data, v.Key)
+	data = wire.AppendName(data, "value")
+	data = wire.AppendText(data, v.Value)
+	return append(data, '}')
+}
+
 var jsonInputTag = wire.Object{
 	{Name: "key", Required: true},
 	{Name: "value"},
@@ -446,12 +590,56 @@ type LogBatchRequest struct {
 	Tags  []RunTag `json:"tags"`
 }
 
+// AppendJSON appends a request, or a part of one.
+func (v *LogBatchRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "metrics")
+	data = append(data, '[')
+	for i := range v.Metrics {
+		data = wire.AppendComma(data)
+		data = v.Metrics[i].AppendJSON(data)
+	}
+	data = append(data, ']')
+	data = wire.AppendName(data, "params")
+	data = append(data, '[')
+	for i := range v.Params {
+		data = wire.AppendComma(data)
+		data = v.Params[i].AppendJSON(data)
+	}
+	data = append(data, ']')
+	data = wire.AppendName(data, "run_id")
+	data = wire.AppendText(data, string(v.RunID))
+	data = wire.AppendName(data, "tags")
+	data = append(data, '[')
+	for i := range v.Tags {
+		data = wire.AppendComma(data)
+		data = v.Tags[i].AppendJSON(data)
+	}
+	data = append(data, ']')
+	return append(data, '}')
+}
+
 // LogInputsRequest defines model for LogInputsRequest.
 type LogInputsRequest struct {
 	Datasets []DatasetInput `json:"datasets"`
 
 	// RunID A run's ID, chosen by the server.
 	RunID RunID `json:"run_id"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *LogInputsRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "datasets")
+	data = append(data, '[')
+	for i := range v.Datasets {
+		data = wire.AppendComma(data)
+		data = v.Datasets[i].AppendJSON(data)
+	}
+	data = append(data, ']')
+	data = wire.AppendName(data, "run_id")
+	data = wire.AppendText(data, string(v.RunID))
+	return append(data, '}')
 }
 
 // LogMetricRequest defines model for LogMetricRequest.
@@ -482,6 +670,34 @@ type LogMetricRequest struct {
 	Value MetricValue `json:"value"`
 }
 
+// AppendJSON appends a request, or a part of one.
+func (v *LogMetricRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	if v.DatasetDigest != "" {
+		data = wire.AppendName(data, "dataset_digest")
+		data = wire.AppendText(data, v.DatasetDigest)
+	}
+	if v.DatasetName != "" {
+		data = wire.AppendName(data, "dataset_name")
+		data = wire.AppendText(data, v.DatasetName)
+	}
+	data = wire.AppendName(data, "key")
+	data = wire.AppendText(data, v.Key)
+	if v.ModelID != "" {
+		data = wire.AppendName(data, "model_id")
+		data = wire.AppendText(data, v.ModelID)
+	}
+	data = wire.AppendName(data, "run_id")
+	data = wire.AppendText(data, string(v.RunID))
+	data = wire.AppendName(data, "step")
+	data = v.Step.AppendJSON(data)
+	data = wire.AppendName(data, "timestamp")
+	data = v.Timestamp.AppendJSON(data)
+	data = wire.AppendName(data, "value")
+	data = v.Value.AppendJSON(data)
+	return append(data, '}')
+}
+
 // LogParamRequest defines model for LogParamRequest.
 type LogParamRequest struct {
 	Key string `json:"key"`
@@ -489,6 +705,18 @@ type LogParamRequest struct {
 	// RunID A run's ID, chosen by the server.
 	RunID RunID  `json:"run_id"`
 	Value string `json:"value"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *LogParamRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "key")
+	data = wire.AppendText(data, v.Key)
+	data = wire.AppendName(data, "run_id")
+	data = wire.AppendText(data, string(v.RunID))
+	data = wire.AppendName(data, "value")
+	data = wire.AppendText(data, v.Value)
+	return append(data, '}')
 }
 
 // Metric One point of a metric.
@@ -508,6 +736,20 @@ type Metric struct {
 	// response is 200, and 0 is stored. SQL stores keep infinities as the largest finite numbers; SQLite forgets the
 	// sign of -0.0.
 	Value MetricValue `json:"value"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *Metric) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "key")
+	data = wire.AppendText(data, v.Key)
+	data = wire.AppendName(data, "step")
+	data = v.Step.AppendJSON(data)
+	data = wire.AppendName(data, "timestamp")
+	data = v.Timestamp.AppendJSON(data)
+	data = wire.AppendName(data, "value")
+	data = v.Value.AppendJSON(data)
+	return append(data, '}')
 }
 
 var jsonMetric = wire.Object{
@@ -547,6 +789,16 @@ type Param struct {
 	Value string `json:"value"`
 }
 
+// AppendJSON appends a request, or a part of one.
+func (v *Param) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "key")
+	data = wire.AppendText(data, v.Key)
+	data = wire.AppendName(data, "value")
+	data = wire.AppendText(data, v.Value)
+	return append(data, '}')
+}
+
 var jsonParam = wire.Object{
 	{Name: "key", Required: true},
 	{Name: "value"},
@@ -573,10 +825,26 @@ type RestoreExperimentRequest struct {
 	ExperimentID ExperimentID `json:"experiment_id"`
 }
 
+// AppendJSON appends a request, or a part of one.
+func (v *RestoreExperimentRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "experiment_id")
+	data = wire.AppendText(data, string(v.ExperimentID))
+	return append(data, '}')
+}
+
 // RestoreRunRequest defines model for RestoreRunRequest.
 type RestoreRunRequest struct {
 	// RunID A run's ID, chosen by the server.
 	RunID RunID `json:"run_id"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *RestoreRunRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "run_id")
+	data = wire.AppendText(data, string(v.RunID))
+	return append(data, '}')
 }
 
 // Run A run. Besides what is listed, responses can hold `outputs` (models) from 3.0 on, which belong to operations
@@ -819,6 +1087,16 @@ type RunTag struct {
 	Value string `json:"value"`
 }
 
+// AppendJSON appends a request, or a part of one.
+func (v *RunTag) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "key")
+	data = wire.AppendText(data, v.Key)
+	data = wire.AppendName(data, "value")
+	data = wire.AppendText(data, v.Value)
+	return append(data, '}')
+}
+
 var jsonRunTag = wire.Object{
 	{Name: "key", Required: true},
 	{Name: "value"},
@@ -877,6 +1155,35 @@ type SearchExperimentsRequest struct {
 	ViewType ViewType `json:"view_type,omitempty"`
 }
 
+// AppendJSON appends a request, or a part of one.
+func (v *SearchExperimentsRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	if v.Filter != "" {
+		data = wire.AppendName(data, "filter")
+		data = wire.AppendText(data, v.Filter)
+	}
+	data = wire.AppendName(data, "max_results")
+	data = strconv.AppendInt(data, int64(v.MaxResults), 10)
+	if len(v.OrderBy) > 0 {
+		data = wire.AppendName(data, "order_by")
+		data = append(data, '[')
+		for i := range v.OrderBy {
+			data = wire.AppendComma(data)
+			data = wire.AppendText(data, v.OrderBy[i])
+		}
+		data = append(data, ']')
+	}
+	if v.PageToken != "" {
+		data = wire.AppendName(data, "page_token")
+		data = wire.AppendText(data, v.PageToken)
+	}
+	if v.ViewType != "" {
+		data = wire.AppendName(data, "view_type")
+		data = wire.AppendText(data, string(v.ViewType))
+	}
+	return append(data, '}')
+}
+
 // SearchExperimentsResult defines model for SearchExperimentsResult.
 type SearchExperimentsResult struct {
 	Experiments []Experiment `json:"experiments,omitempty"`
@@ -928,6 +1235,42 @@ type SearchRunsRequest struct {
 	RunViewType ViewType `json:"run_view_type,omitempty"`
 }
 
+// AppendJSON appends a request, or a part of one.
+func (v *SearchRunsRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "experiment_ids")
+	data = append(data, '[')
+	for i := range v.ExperimentIDs {
+		data = wire.AppendComma(data)
+		data = wire.AppendText(data, v.ExperimentIDs[i])
+	}
+	data = append(data, ']')
+	if v.Filter != "" {
+		data = wire.AppendName(data, "filter")
+		data = wire.AppendText(data, v.Filter)
+	}
+	data = wire.AppendName(data, "max_results")
+	data = strconv.AppendInt(data, int64(v.MaxResults), 10)
+	if len(v.OrderBy) > 0 {
+		data = wire.AppendName(data, "order_by")
+		data = append(data, '[')
+		for i := range v.OrderBy {
+			data = wire.AppendComma(data)
+			data = wire.AppendText(data, v.OrderBy[i])
+		}
+		data = append(data, ']')
+	}
+	if v.PageToken != "" {
+		data = wire.AppendName(data, "page_token")
+		data = wire.AppendText(data, v.PageToken)
+	}
+	if v.RunViewType != "" {
+		data = wire.AppendName(data, "run_view_type")
+		data = wire.AppendText(data, string(v.RunViewType))
+	}
+	return append(data, '}')
+}
+
 // SearchRunsResult defines model for SearchRunsResult.
 type SearchRunsResult struct {
 	// NextPageToken Absent or empty on the last page.
@@ -964,6 +1307,18 @@ type SetExperimentTagRequest struct {
 	Value        string       `json:"value"`
 }
 
+// AppendJSON appends a request, or a part of one.
+func (v *SetExperimentTagRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "experiment_id")
+	data = wire.AppendText(data, string(v.ExperimentID))
+	data = wire.AppendName(data, "key")
+	data = wire.AppendText(data, v.Key)
+	data = wire.AppendName(data, "value")
+	data = wire.AppendText(data, v.Value)
+	return append(data, '}')
+}
+
 // SetTagRequest defines model for SetTagRequest.
 type SetTagRequest struct {
 	Key string `json:"key"`
@@ -971,6 +1326,18 @@ type SetTagRequest struct {
 	// RunID A run's ID, chosen by the server.
 	RunID RunID  `json:"run_id"`
 	Value string `json:"value"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *SetTagRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "key")
+	data = wire.AppendText(data, v.Key)
+	data = wire.AppendName(data, "run_id")
+	data = wire.AppendText(data, string(v.RunID))
+	data = wire.AppendName(data, "value")
+	data = wire.AppendText(data, v.Value)
+	return append(data, '}')
 }
 
 // Step The step of a metric, any 64-bit integer. MLflow sends a number; servers that follow protobuf's JSON mapping send a
@@ -990,6 +1357,16 @@ type UpdateExperimentRequest struct {
 	NewName string `json:"new_name"`
 }
 
+// AppendJSON appends a request, or a part of one.
+func (v *UpdateExperimentRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	data = wire.AppendName(data, "experiment_id")
+	data = wire.AppendText(data, string(v.ExperimentID))
+	data = wire.AppendName(data, "new_name")
+	data = wire.AppendText(data, v.NewName)
+	return append(data, '}')
+}
+
 // UpdateRunRequest defines model for UpdateRunRequest.
 type UpdateRunRequest struct {
 	// EndTime Milliseconds since 1970-01-01 UTC. MLflow sends a number; servers that follow protobuf's JSON mapping send
@@ -1004,6 +1381,26 @@ type UpdateRunRequest struct {
 
 	// Status The status that a run gets. It must be spelled exactly so.
 	Status RunStatus `json:"status,omitempty"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *UpdateRunRequest) AppendJSON(data []byte) []byte {
+	data = append(data, '{')
+	if v.EndTime != nil {
+		data = wire.AppendName(data, "end_time")
+		data = v.EndTime.AppendJSON(data)
+	}
+	data = wire.AppendName(data, "run_id")
+	data = wire.AppendText(data, string(v.RunID))
+	if v.RunName != "" {
+		data = wire.AppendName(data, "run_name")
+		data = wire.AppendText(data, v.RunName)
+	}
+	if v.Status != "" {
+		data = wire.AppendName(data, "status")
+		data = wire.AppendText(data, string(v.Status))
+	}
+	return append(data, '}')
 }
 
 // UpdateRunResult defines model for UpdateRunResult.
@@ -1087,17 +1484,17 @@ type Doer interface {
 
 // CreateExperiment is POST /api/2.0/mlflow/experiments/create: Create an experiment.
 func (c *Client) CreateExperiment(ctx context.Context, body CreateExperimentRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/create", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/create", &body)
 }
 
 // DeleteExperiment is POST /api/2.0/mlflow/experiments/delete: Delete an experiment.
 func (c *Client) DeleteExperiment(ctx context.Context, body DeleteExperimentRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/delete", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/delete", &body)
 }
 
 // DeleteExperimentTag is POST /api/2.0/mlflow/experiments/delete-experiment-tag: Delete a tag of an experiment.
 func (c *Client) DeleteExperimentTag(ctx context.Context, body DeleteExperimentTagRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/delete-experiment-tag", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/delete-experiment-tag", &body)
 }
 
 // GetExperiment is GET /api/2.0/mlflow/experiments/get: Get an experiment by its ID.
@@ -1116,22 +1513,22 @@ func (c *Client) GetExperimentByName(ctx context.Context, params *GetExperimentB
 
 // RestoreExperiment is POST /api/2.0/mlflow/experiments/restore: Restore a deleted experiment.
 func (c *Client) RestoreExperiment(ctx context.Context, body RestoreExperimentRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/restore", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/restore", &body)
 }
 
 // SearchExperiments is POST /api/2.0/mlflow/experiments/search: Search experiments.
 func (c *Client) SearchExperiments(ctx context.Context, body SearchExperimentsRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/search", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/search", &body)
 }
 
 // SetExperimentTag is POST /api/2.0/mlflow/experiments/set-experiment-tag: Set a tag of an experiment.
 func (c *Client) SetExperimentTag(ctx context.Context, body SetExperimentTagRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/set-experiment-tag", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/set-experiment-tag", &body)
 }
 
 // UpdateExperiment is POST /api/2.0/mlflow/experiments/update: Rename an experiment.
 func (c *Client) UpdateExperiment(ctx context.Context, body UpdateExperimentRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/update", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/update", &body)
 }
 
 // GetMetricHistory is GET /api/2.0/mlflow/metrics/get-history: Get a page of all values that a metric of a run had.
@@ -1165,17 +1562,17 @@ func (c *Client) SampleMetricHistory(ctx context.Context, params *SampleMetricHi
 
 // CreateRun is POST /api/2.0/mlflow/runs/create: Create a run.
 func (c *Client) CreateRun(ctx context.Context, body CreateRunRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/create", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/create", &body)
 }
 
 // DeleteRun is POST /api/2.0/mlflow/runs/delete: Delete a run.
 func (c *Client) DeleteRun(ctx context.Context, body DeleteRunRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/delete", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/delete", &body)
 }
 
 // DeleteTag is POST /api/2.0/mlflow/runs/delete-tag: Delete a tag of a run.
 func (c *Client) DeleteTag(ctx context.Context, body DeleteTagRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/delete-tag", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/delete-tag", &body)
 }
 
 // GetRun is GET /api/2.0/mlflow/runs/get: Get a run.
@@ -1187,47 +1584,47 @@ func (c *Client) GetRun(ctx context.Context, params *GetRunParams) (*http.Respon
 
 // LogBatch is POST /api/2.0/mlflow/runs/log-batch: Log metrics, params and tags together.
 func (c *Client) LogBatch(ctx context.Context, body LogBatchRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-batch", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-batch", &body)
 }
 
 // LogInputs is POST /api/2.0/mlflow/runs/log-inputs: Log the datasets that a run has used.
 func (c *Client) LogInputs(ctx context.Context, body LogInputsRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-inputs", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-inputs", &body)
 }
 
 // LogMetric is POST /api/2.0/mlflow/runs/log-metric: Log one point of a metric.
 func (c *Client) LogMetric(ctx context.Context, body LogMetricRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-metric", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-metric", &body)
 }
 
 // LogParam is POST /api/2.0/mlflow/runs/log-parameter: Log a param.
 func (c *Client) LogParam(ctx context.Context, body LogParamRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-parameter", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-parameter", &body)
 }
 
 // RestoreRun is POST /api/2.0/mlflow/runs/restore: Restore a deleted run.
 func (c *Client) RestoreRun(ctx context.Context, body RestoreRunRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/restore", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/restore", &body)
 }
 
 // SearchRuns is POST /api/2.0/mlflow/runs/search: Search runs.
 func (c *Client) SearchRuns(ctx context.Context, body SearchRunsRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/search", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/search", &body)
 }
 
 // SetTag is POST /api/2.0/mlflow/runs/set-tag: Set a tag of a run.
 func (c *Client) SetTag(ctx context.Context, body SetTagRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/set-tag", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/set-tag", &body)
 }
 
 // UpdateRun is POST /api/2.0/mlflow/runs/update: Change a run's status, end time or name.
 func (c *Client) UpdateRun(ctx context.Context, body UpdateRunRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/update", body)
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/update", &body)
 }
 
 // sendBody sends a request with a body of JSON.
-func (c *Client) sendBody(ctx context.Context, method, path string, body any) (*http.Response, error) {
-	encoded, err := json.Marshal(body)
+func (c *Client) sendBody(ctx context.Context, method, path string, body wire.Request) (*http.Response, error) {
+	encoded, err := wire.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
@@ -1240,8 +1637,17 @@ type query struct {
 	err   error
 }
 
-// add adds a parameter, in OpenAPI's style "form".
+// add adds a parameter, in OpenAPI's style "form". Text that is not UTF-8 is a [*wire.TextError], as in a body.
 func (q *query) add(name string, value any) {
+	texts, _ := value.([]string)
+	if text, ok := value.(string); ok {
+		texts = []string{text}
+	}
+	for _, text := range texts {
+		if !utf8.ValidString(text) {
+			q.err = cmp.Or[error](q.err, &wire.TextError{Name: name})
+		}
+	}
 	part, err := runtime.StyleParamWithOptions("form", true, name, value, runtime.StyleParamOptions{
 		ParamLocation: runtime.ParamLocationQuery,
 	})

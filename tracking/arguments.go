@@ -1,7 +1,6 @@
 package tracking
 
 import (
-	"reflect"
 	"time"
 	"unicode/utf8"
 )
@@ -45,32 +44,4 @@ func requireTagKeys(op string, tags map[string]string) error {
 		return invalid(op, "the tag key is empty")
 	}
 	return nil
-}
-
-// invalidText returns the name of the first field of a request that is not valid UTF-8, or "". Encoding would put
-// U+FFFD for the offending bytes, and that is what the server would store.
-func invalidText(request reflect.Value) string {
-	switch request.Kind() {
-	case reflect.String:
-		if !utf8.ValidString(request.String()) {
-			return "text"
-		}
-	case reflect.Pointer:
-		if !request.IsNil() {
-			return invalidText(request.Elem())
-		}
-	case reflect.Slice:
-		for i := range request.Len() {
-			if field := invalidText(request.Index(i)); field != "" {
-				return field
-			}
-		}
-	case reflect.Struct:
-		for i := range request.NumField() {
-			if field := invalidText(request.Field(i)); field != "" {
-				return request.Type().Field(i).Name
-			}
-		}
-	}
-	return ""
 }

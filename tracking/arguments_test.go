@@ -23,11 +23,11 @@ func TestRefusedArguments(t *testing.T) {
 			_, err := c.CreateExperiment(ctx, "")
 			return err
 		},
-		"CreateExperiment: Name is not valid UTF-8": func(ctx context.Context, c *tracking.Client) error {
+		"CreateExperiment: name is not valid UTF-8": func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.CreateExperiment(ctx, broken)
 			return err
 		},
-		"CreateExperiment: Tags is not valid UTF-8": func(ctx context.Context, c *tracking.Client) error {
+		"CreateExperiment: tags is not valid UTF-8": func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.CreateExperiment(ctx, "iris", tracking.WithExperimentTags(map[string]string{"key": broken}))
 			return err
 		},
@@ -35,7 +35,7 @@ func TestRefusedArguments(t *testing.T) {
 			_, err := c.GetExperiment(ctx, "")
 			return err
 		},
-		"GetExperiment: ExperimentID is not valid UTF-8": func(ctx context.Context, c *tracking.Client) error {
+		"GetExperiment: experiment_id is not valid UTF-8": func(ctx context.Context, c *tracking.Client) error {
 			_, err := c.GetExperiment(ctx, broken)
 			return err
 		},
@@ -153,7 +153,7 @@ func TestRefusedArguments(t *testing.T) {
 		"LogParam: the key is empty": func(ctx context.Context, c *tracking.Client) error {
 			return c.LogParam(ctx, "r1", "", "1")
 		},
-		"LogParam: Value is not valid UTF-8": func(ctx context.Context, c *tracking.Client) error {
+		"LogParam: value is not valid UTF-8": func(ctx context.Context, c *tracking.Client) error {
 			return c.LogParam(ctx, "r1", "rate", broken)
 		},
 		"SetTag: the run ID is empty": func(ctx context.Context, c *tracking.Client) error {

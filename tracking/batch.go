@@ -5,10 +5,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/internal/wire"
 )
 
 // BatchLimits limit what [Client.LogBatch] puts into one request. A zero field stands for the default, which is
@@ -88,8 +88,7 @@ func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, p
 		return err
 	}
 	stored := BatchError{Stamp: time.Now()}
-	frame := len(`{"metrics":[],"params":[],"run_id":,"tags":[]}`) + quotedLen(runID)
-	rest := batch{frame, stamped(metrics, stored.Stamp), params, runTags(tags)}
+	rest := batch{runID, stamped(metrics, stored.Stamp), params, runTags(tags)}
 	for rest.len() > 0 {
 		var part batch
 		part, rest = rest.cut(c.limits)
@@ -196,7 +195,7 @@ func stamped(metrics []Metric, now time.Time) []Metric {
 
 // A batch is what is left to log.
 type batch struct {
-	frame   int // the bytes of a request without any items
+	runID   string
 	metrics []Metric
 	params  []Param
 	tags    []gen.RunTag
@@ -207,57 +206,69 @@ func (b batch) len() int { return len(b.metrics) + len(b.params) + len(b.tags) }
 // cut returns as much of the front of a batch as the limits allow in one request, and the rest. No metric comes before
 // the last param and tag.
 func (b batch) cut(limits BatchLimits) (part, rest batch) {
-	left := budget{items: limits.Items, bytes: limits.Bytes - b.frame}
+	frame := wire.Size(&gen.LogBatchRequest{RunID: b.runID})
+	left := budget{items: limits.Items, bytes: limits.Bytes - frame, surelyFits: frame+b.atMost(limits) <= limits.Bytes}
+	var param gen.Param
 	params := left.fit(limits.Params, len(b.params), func(i int) int {
-		return len(`{"key":,"value":},`) + quotedLen(b.params[i].Key) + quotedLen(b.params[i].Value)
+		param = gen.Param(b.params[i])
+		return wire.Size(&param)
 	})
-	tags := left.fit(limits.Tags, len(b.tags), func(i int) int {
-		return len(`{"key":,"value":},`) + quotedLen(b.tags[i].Key) + quotedLen(b.tags[i].Value)
-	})
+	tags := left.fit(limits.Tags, len(b.tags), func(i int) int { return wire.Size(&b.tags[i]) })
 	metrics := 0
 	if params == len(b.params) && tags == len(b.tags) {
+		var metric gen.Metric
 		metrics = left.fit(limits.Metrics, len(b.metrics), func(i int) int {
-			const numbers = 20 + 20 + 24 // a step, a timestamp and a value at their longest
-			return len(`{"key":,"step":,"timestamp":,"value":},`) + numbers + quotedLen(b.metrics[i].Key)
+			metric = fromMetric(b.metrics[i])
+			return wire.Size(&metric)
 		})
 	}
-	part = batch{b.frame, b.metrics[:metrics], b.params[:params], b.tags[:tags]}
-	rest = batch{b.frame, b.metrics[metrics:], b.params[params:], b.tags[tags:]}
+	part = batch{b.runID, b.metrics[:metrics], b.params[:params], b.tags[:tags]}
+	rest = batch{b.runID, b.metrics[metrics:], b.params[params:], b.tags[tags:]}
 	return part, rest
+}
+
+// atMost returns a size, in bytes, that the next request's items do not exceed.
+func (b batch) atMost(limits BatchLimits) int {
+	const (
+		perByte = len(`\u0000`) // of text
+		perItem = 128           // for its names, its numbers and what is around them
+	)
+	size := 0
+	for _, p := range b.params[:min(limits.Params, len(b.params))] {
+		size += perItem + perByte*(len(p.Key)+len(p.Value))
+	}
+	for _, tag := range b.tags[:min(limits.Tags, len(b.tags))] {
+		size += perItem + perByte*(len(tag.Key)+len(tag.Value))
+	}
+	for _, m := range b.metrics[:min(limits.Metrics, len(b.metrics))] {
+		size += perItem + perByte*len(m.Key)
+	}
+	return size
 }
 
 // budget is what is left of a request.
 type budget struct {
 	items, bytes int
+	surelyFits   bool // whatever the items are, they are within the bytes
 	taken        int
 }
 
 // fit returns how many of n items, but no more than limit, fit. The first item of a request always does.
 func (s *budget) fit(limit, n int, size func(int) int) int {
+	limit = min(limit, n, s.items)
+	if s.surelyFits {
+		s.items -= limit
+		return limit
+	}
 	count := 0
-	for count < min(limit, n) && s.items > 0 {
-		bytes := size(count)
+	for ; count < limit; count++ {
+		bytes := size(count) + len(",")
 		if bytes > s.bytes && s.taken > 0 {
 			break
 		}
 		s.items--
 		s.bytes -= bytes
 		s.taken++
-		count++
 	}
 	return count
-}
-
-// quotedLen returns the length of s as a JSON string.
-func quotedLen(s string) int {
-	n := len(`""`) + len(s) + 3*(strings.Count(s, "\u2028")+strings.Count(s, "\u2029"))
-	for i := range len(s) {
-		switch c := s[i]; {
-		case c == '"' || c == '\\':
-			n++
-		case c < ' ' || c == '<' || c == '>' || c == '&':
-			n += len(`\u0000`) - 1
-		}
-	}
-	return n
 }

@@ -3,10 +3,10 @@ package tracking
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"reflect"
 
 	"github.com/mlflow-go/mlflow/gen"
 	"github.com/mlflow-go/mlflow/internal/transport"
@@ -81,13 +81,13 @@ func sendCall[Request, Response, Result any, Reads readable[Response]](
 	convert func(Response) (Result, error),
 ) (Result, error) {
 	var none Result
-	if field := invalidText(reflect.ValueOf(request)); field != "" {
-		// Encoding would replace the bytes silently, and the server stores what replaced them.
-		return none, invalid(op.name, "%s is not valid UTF-8", field)
-	}
 	_, err := op.send(&gen.Client{Server: c.server, Client: call}, ctx, request)
 	outcome := call.Outcome()
 	if err != nil && outcome.Kind == transport.Success { // no request came about
+		var text *wire.TextError
+		if errors.As(err, &text) {
+			return none, invalid(op.name, "%v", text)
+		}
 		outcome = transport.Outcome{Kind: transport.NotSent, Err: err}
 	}
 	if outcome.Kind != transport.Success {

@@ -8,22 +8,25 @@ import (
 // Float64 is a metric value: a JSON number, or one of the strings "NaN", "Infinity" and "-Infinity".
 type Float64 float64
 
-// MarshalJSON writes f so that MLflow reads back the same 64 bits (any NaN counts as the same).
-func (f Float64) MarshalJSON() ([]byte, error) {
+// AppendJSON appends f so that MLflow reads back the same 64 bits (any NaN counts as the same).
+func (f Float64) AppendJSON(data []byte) []byte {
 	v := float64(f)
 	switch {
 	case math.IsNaN(v):
-		return []byte(`"NaN"`), nil
+		return append(data, `"NaN"`...)
 	case math.IsInf(v, 1):
-		return []byte(`"Infinity"`), nil
+		return append(data, `"Infinity"`...)
 	case math.IsInf(v, -1):
-		return []byte(`"-Infinity"`), nil
+		return append(data, `"-Infinity"`...)
 	case v == 0 && math.Signbit(v):
 		// Python reads "-0" as an integer, and integers have no negative zero.
-		return []byte("-0.0"), nil
+		return append(data, "-0.0"...)
 	}
-	return strconv.AppendFloat(nil, v, 'g', -1, 64), nil
+	return strconv.AppendFloat(data, v, 'g', -1, 64)
 }
+
+// MarshalJSON makes encoding/json write what AppendJSON does.
+func (f Float64) MarshalJSON() ([]byte, error) { return f.AppendJSON(nil), nil }
 
 // ReadJSON reads a number, one of the three strings, or a number inside a string. The result is the nearest float64; a
 // number too large for one is an error, as is everything else.

@@ -10,6 +10,9 @@ import (
 // sends numbers too, but others follow protobuf's JSON mapping and send strings.
 type Int64 int64
 
+// AppendJSON appends a number.
+func (i Int64) AppendJSON(data []byte) []byte { return strconv.AppendInt(data, int64(i), 10) }
+
 // ReadJSON reads a number, or a number inside a string, exactly: no digit passes through a float64. A fraction or an
 // exponent is accepted where the value is an integer all the same (123.0, 1.7e3); anything else is an error.
 func (i *Int64) ReadJSON(r *Reader) {
