@@ -1471,8 +1471,8 @@ type GetRunParams struct {
 
 // A Client sends requests, and returns the responses as they come.
 type Client struct {
-	// Server is the URL of the server, with a slash at its end.
-	Server string
+	// Server is the URL of the server, without a slash at its end.
+	Server *url.URL
 	// Client sends.
 	Client Doer
 }
@@ -1483,56 +1483,56 @@ type Doer interface {
 }
 
 // CreateExperiment is POST /api/2.0/mlflow/experiments/create: Create an experiment.
-func (c *Client) CreateExperiment(ctx context.Context, body CreateExperimentRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/create", &body)
+func (c Client) CreateExperiment(ctx context.Context, body CreateExperimentRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/create", body.AppendJSON)
 }
 
 // DeleteExperiment is POST /api/2.0/mlflow/experiments/delete: Delete an experiment.
-func (c *Client) DeleteExperiment(ctx context.Context, body DeleteExperimentRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/delete", &body)
+func (c Client) DeleteExperiment(ctx context.Context, body DeleteExperimentRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/delete", body.AppendJSON)
 }
 
 // DeleteExperimentTag is POST /api/2.0/mlflow/experiments/delete-experiment-tag: Delete a tag of an experiment.
-func (c *Client) DeleteExperimentTag(ctx context.Context, body DeleteExperimentTagRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/delete-experiment-tag", &body)
+func (c Client) DeleteExperimentTag(ctx context.Context, body DeleteExperimentTagRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/delete-experiment-tag", body.AppendJSON)
 }
 
 // GetExperiment is GET /api/2.0/mlflow/experiments/get: Get an experiment by its ID.
-func (c *Client) GetExperiment(ctx context.Context, params *GetExperimentParams) (*http.Response, error) {
+func (c Client) GetExperiment(ctx context.Context, params *GetExperimentParams) (*http.Response, error) {
 	var query query
 	query.add("experiment_id", params.ExperimentID)
 	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/experiments/get", query, nil)
 }
 
 // GetExperimentByName is GET /api/2.0/mlflow/experiments/get-by-name: Get an experiment by its name.
-func (c *Client) GetExperimentByName(ctx context.Context, params *GetExperimentByNameParams) (*http.Response, error) {
+func (c Client) GetExperimentByName(ctx context.Context, params *GetExperimentByNameParams) (*http.Response, error) {
 	var query query
 	query.add("experiment_name", params.ExperimentName)
 	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/experiments/get-by-name", query, nil)
 }
 
 // RestoreExperiment is POST /api/2.0/mlflow/experiments/restore: Restore a deleted experiment.
-func (c *Client) RestoreExperiment(ctx context.Context, body RestoreExperimentRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/restore", &body)
+func (c Client) RestoreExperiment(ctx context.Context, body RestoreExperimentRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/restore", body.AppendJSON)
 }
 
 // SearchExperiments is POST /api/2.0/mlflow/experiments/search: Search experiments.
-func (c *Client) SearchExperiments(ctx context.Context, body SearchExperimentsRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/search", &body)
+func (c Client) SearchExperiments(ctx context.Context, body SearchExperimentsRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/search", body.AppendJSON)
 }
 
 // SetExperimentTag is POST /api/2.0/mlflow/experiments/set-experiment-tag: Set a tag of an experiment.
-func (c *Client) SetExperimentTag(ctx context.Context, body SetExperimentTagRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/set-experiment-tag", &body)
+func (c Client) SetExperimentTag(ctx context.Context, body SetExperimentTagRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/set-experiment-tag", body.AppendJSON)
 }
 
 // UpdateExperiment is POST /api/2.0/mlflow/experiments/update: Rename an experiment.
-func (c *Client) UpdateExperiment(ctx context.Context, body UpdateExperimentRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/update", &body)
+func (c Client) UpdateExperiment(ctx context.Context, body UpdateExperimentRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/experiments/update", body.AppendJSON)
 }
 
 // GetMetricHistory is GET /api/2.0/mlflow/metrics/get-history: Get a page of all values that a metric of a run had.
-func (c *Client) GetMetricHistory(ctx context.Context, params *GetMetricHistoryParams) (*http.Response, error) {
+func (c Client) GetMetricHistory(ctx context.Context, params *GetMetricHistoryParams) (*http.Response, error) {
 	var query query
 	query.add("run_id", params.RunID)
 	query.add("metric_key", params.MetricKey)
@@ -1544,7 +1544,7 @@ func (c *Client) GetMetricHistory(ctx context.Context, params *GetMetricHistoryP
 }
 
 // SampleMetricHistory is GET /api/2.0/mlflow/metrics/get-history-bulk-interval: Get some of the values that a metric had in several runs.
-func (c *Client) SampleMetricHistory(ctx context.Context, params *SampleMetricHistoryParams) (*http.Response, error) {
+func (c Client) SampleMetricHistory(ctx context.Context, params *SampleMetricHistoryParams) (*http.Response, error) {
 	var query query
 	query.add("run_ids", params.RunIDs)
 	query.add("metric_key", params.MetricKey)
@@ -1561,70 +1561,70 @@ func (c *Client) SampleMetricHistory(ctx context.Context, params *SampleMetricHi
 }
 
 // CreateRun is POST /api/2.0/mlflow/runs/create: Create a run.
-func (c *Client) CreateRun(ctx context.Context, body CreateRunRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/create", &body)
+func (c Client) CreateRun(ctx context.Context, body CreateRunRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/create", body.AppendJSON)
 }
 
 // DeleteRun is POST /api/2.0/mlflow/runs/delete: Delete a run.
-func (c *Client) DeleteRun(ctx context.Context, body DeleteRunRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/delete", &body)
+func (c Client) DeleteRun(ctx context.Context, body DeleteRunRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/delete", body.AppendJSON)
 }
 
 // DeleteTag is POST /api/2.0/mlflow/runs/delete-tag: Delete a tag of a run.
-func (c *Client) DeleteTag(ctx context.Context, body DeleteTagRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/delete-tag", &body)
+func (c Client) DeleteTag(ctx context.Context, body DeleteTagRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/delete-tag", body.AppendJSON)
 }
 
 // GetRun is GET /api/2.0/mlflow/runs/get: Get a run.
-func (c *Client) GetRun(ctx context.Context, params *GetRunParams) (*http.Response, error) {
+func (c Client) GetRun(ctx context.Context, params *GetRunParams) (*http.Response, error) {
 	var query query
 	query.add("run_id", params.RunID)
 	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/runs/get", query, nil)
 }
 
 // LogBatch is POST /api/2.0/mlflow/runs/log-batch: Log metrics, params and tags together.
-func (c *Client) LogBatch(ctx context.Context, body LogBatchRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-batch", &body)
+func (c Client) LogBatch(ctx context.Context, body LogBatchRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-batch", body.AppendJSON)
 }
 
 // LogInputs is POST /api/2.0/mlflow/runs/log-inputs: Log the datasets that a run has used.
-func (c *Client) LogInputs(ctx context.Context, body LogInputsRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-inputs", &body)
+func (c Client) LogInputs(ctx context.Context, body LogInputsRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-inputs", body.AppendJSON)
 }
 
 // LogMetric is POST /api/2.0/mlflow/runs/log-metric: Log one point of a metric.
-func (c *Client) LogMetric(ctx context.Context, body LogMetricRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-metric", &body)
+func (c Client) LogMetric(ctx context.Context, body LogMetricRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-metric", body.AppendJSON)
 }
 
 // LogParam is POST /api/2.0/mlflow/runs/log-parameter: Log a param.
-func (c *Client) LogParam(ctx context.Context, body LogParamRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-parameter", &body)
+func (c Client) LogParam(ctx context.Context, body LogParamRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/log-parameter", body.AppendJSON)
 }
 
 // RestoreRun is POST /api/2.0/mlflow/runs/restore: Restore a deleted run.
-func (c *Client) RestoreRun(ctx context.Context, body RestoreRunRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/restore", &body)
+func (c Client) RestoreRun(ctx context.Context, body RestoreRunRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/restore", body.AppendJSON)
 }
 
 // SearchRuns is POST /api/2.0/mlflow/runs/search: Search runs.
-func (c *Client) SearchRuns(ctx context.Context, body SearchRunsRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/search", &body)
+func (c Client) SearchRuns(ctx context.Context, body SearchRunsRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/search", body.AppendJSON)
 }
 
 // SetTag is POST /api/2.0/mlflow/runs/set-tag: Set a tag of a run.
-func (c *Client) SetTag(ctx context.Context, body SetTagRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/set-tag", &body)
+func (c Client) SetTag(ctx context.Context, body SetTagRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/set-tag", body.AppendJSON)
 }
 
 // UpdateRun is POST /api/2.0/mlflow/runs/update: Change a run's status, end time or name.
-func (c *Client) UpdateRun(ctx context.Context, body UpdateRunRequest) (*http.Response, error) {
-	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/update", &body)
+func (c Client) UpdateRun(ctx context.Context, body UpdateRunRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/update", body.AppendJSON)
 }
 
 // sendBody sends a request with a body of JSON.
-func (c *Client) sendBody(ctx context.Context, method, path string, body wire.Request) (*http.Response, error) {
-	encoded, err := wire.Marshal(body)
+func (c Client) sendBody(ctx context.Context, method, path string, appendJSON func([]byte) []byte) (*http.Response, error) {
+	encoded, err := wire.Marshal(appendJSON)
 	if err != nil {
 		return nil, err
 	}
@@ -1655,23 +1655,21 @@ func (q *query) add(name string, value any) {
 }
 
 // send sends a request with a body, or without one.
-func (c *Client) send(ctx context.Context, method, path string, query query, body io.Reader) (*http.Response, error) {
+func (c Client) send(ctx context.Context, method, path string, query query, body io.Reader) (*http.Response, error) {
 	if query.err != nil {
 		return nil, query.err
 	}
-	server, err := url.Parse(c.Server)
+	request, err := http.NewRequestWithContext(ctx, method, "", body)
 	if err != nil {
 		return nil, err
 	}
-	target, err := server.Parse("." + path) // below the path that the server's URL may have
-	if err != nil {
-		return nil, err
+	target := *c.Server
+	target.Path += path
+	if target.RawPath != "" {
+		target.RawPath += path
 	}
 	target.RawQuery = strings.Join(query.parts, "&")
-	request, err := http.NewRequestWithContext(ctx, method, target.String(), body)
-	if err != nil {
-		return nil, err
-	}
+	request.URL, request.Host = &target, target.Host
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}

@@ -206,20 +206,18 @@ func (b batch) len() int { return len(b.metrics) + len(b.params) + len(b.tags) }
 // cut returns as much of the front of a batch as the limits allow in one request, and the rest. No metric comes before
 // the last param and tag.
 func (b batch) cut(limits BatchLimits) (part, rest batch) {
-	frame := wire.Size(&gen.LogBatchRequest{RunID: b.runID})
+	frame := wire.Size((&gen.LogBatchRequest{RunID: b.runID}).AppendJSON)
 	left := budget{items: limits.Items, bytes: limits.Bytes - frame, surelyFits: frame+b.atMost(limits) <= limits.Bytes}
-	var param gen.Param
 	params := left.fit(limits.Params, len(b.params), func(i int) int {
-		param = gen.Param(b.params[i])
-		return wire.Size(&param)
+		param := gen.Param(b.params[i])
+		return wire.Size(param.AppendJSON)
 	})
-	tags := left.fit(limits.Tags, len(b.tags), func(i int) int { return wire.Size(&b.tags[i]) })
+	tags := left.fit(limits.Tags, len(b.tags), func(i int) int { return wire.Size(b.tags[i].AppendJSON) })
 	metrics := 0
 	if params == len(b.params) && tags == len(b.tags) {
-		var metric gen.Metric
 		metrics = left.fit(limits.Metrics, len(b.metrics), func(i int) int {
-			metric = fromMetric(b.metrics[i])
-			return wire.Size(&metric)
+			metric := fromMetric(b.metrics[i])
+			return wire.Size(metric.AppendJSON)
 		})
 	}
 	part = batch{b.runID, b.metrics[:metrics], b.params[:params], b.tags[:tags]}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/mlflow-go/mlflow/gen"
 	"github.com/mlflow-go/mlflow/internal/transport"
@@ -15,7 +16,7 @@ import (
 
 // A Client tracks experiments on one MLflow server. It keeps no state between calls and is safe for concurrent use.
 type Client struct {
-	server    string
+	server    *url.URL
 	transport *transport.Client
 	limits    BatchLimits
 	logger    *slog.Logger
@@ -44,8 +45,12 @@ type Config struct {
 // the Tracking method of mlflow.Client instead, which adds credentials, time limits, retries and all else that a server
 // must be told; this one leaves that to the doer, which is given each request once.
 func NewClient(server *url.URL, doer Doer, config Config) *Client {
+	base := *server
+	if strings.HasSuffix(base.EscapedPath(), "/") {
+		base.Path, base.RawPath = strings.TrimSuffix(base.Path, "/"), strings.TrimSuffix(base.RawPath, "/")
+	}
 	return &Client{
-		server:    server.String() + "/",
+		server:    &base,
 		transport: transport.Wrap(doer),
 		limits:    config.BatchLimits.orDefault(),
 		logger:    cmp.Or(config.Logger, slog.New(slog.DiscardHandler)),
@@ -81,7 +86,7 @@ func sendCall[Request, Response, Result any, Reads readable[Response]](
 	convert func(Response) (Result, error),
 ) (Result, error) {
 	var none Result
-	_, err := op.send(&gen.Client{Server: c.server, Client: call}, ctx, request)
+	_, err := op.send(gen.Client{Server: c.server, Client: call}, ctx, request)
 	outcome := call.Outcome()
 	if err != nil && outcome.Kind == transport.Success { // no request came about
 		var text *wire.TextError

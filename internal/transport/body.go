@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 )
 
 const (
@@ -39,30 +40,48 @@ func readBody(response *http.Response, limit int64, mayBeAnything bool) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	var data bytes.Buffer
-	if expected := response.ContentLength; 0 < expected && expected <= maxExpected {
-		data.Grow(int(expected) + 2*bytes.MinRead) // MinRead more for each ReadFrom, and none of them grows it again
-	}
-	n, err := data.ReadFrom(io.LimitReader(content, min(limit+1, sniffLen)))
+	data, err := readUpTo(content, nil, min(limit+1, sniffLen), response.ContentLength)
 	failed := response.StatusCode >= 300
 	if !mayBeAnything {
-		failed = failed || !bytes.HasPrefix(bytes.TrimLeft(data.Bytes(), " \t\r\n"), []byte("{"))
+		failed = failed || !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{"))
 	}
 	if failed {
 		limit = min(limit, maxErrorBody)
 	}
 	if err == nil {
-		var more int64
-		more, err = data.ReadFrom(io.LimitReader(content, limit+1-n))
-		n += more
+		data, err = readUpTo(content, data, limit+1, response.ContentLength)
 	}
-	if err == nil && n > limit {
-		data.Truncate(int(limit))
-		if !failed {
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if int64(len(data)) > limit {
+		data = data[:limit]
+		if !failed && err == nil {
 			err = fmt.Errorf("%w than %d MiB", errTooLarge, limit>>20)
 		}
 	}
-	return data.Bytes(), err
+	return data, err
+}
+
+// readUpTo appends what is read to data until it has the given length, and returns the error of the reader, which is
+// [io.EOF] at the end. Memory for what is expected in all, unless that is more than maxExpected, is made at once.
+func readUpTo(content io.Reader, data []byte, length, expected int64) ([]byte, error) {
+	for int64(len(data)) < length {
+		if len(data) == cap(data) {
+			have := int64(len(data))
+			more := min(expected, maxExpected) + 1 - have // with room to see the end
+			if more <= 0 {
+				more = bytes.MinRead
+			}
+			data = slices.Grow(data, int(min(more, length-have)))
+		}
+		n, err := content.Read(data[len(data):min(int64(cap(data)), length)])
+		data = data[:len(data)+n]
+		if err != nil {
+			return data, err
+		}
+	}
+	return data, nil
 }
 
 // decompress returns a reader of the response's content. Requests ask for gzip themselves, rather than net/http, so that
@@ -112,18 +131,24 @@ func (r *expandingReader) Read(b []byte) (int, error) {
 
 // A bufferedBody is a body that has been read already, so that reading it again takes neither time nor a connection. It
 // ends with the error that the reading ended with.
-type bufferedBody struct{ io.Reader }
+type bufferedBody struct {
+	data bytes.Reader
+	err  error // after the data; nil stands for io.EOF
+}
 
-func newBufferedBody(data []byte, err error) bufferedBody {
-	if err == nil {
-		return bufferedBody{bytes.NewReader(data)}
+func newBufferedBody(data []byte, err error) *bufferedBody {
+	b := &bufferedBody{err: err}
+	b.data.Reset(data)
+	return b
+}
+
+func (b *bufferedBody) Read(p []byte) (int, error) {
+	n, err := b.data.Read(p)
+	if errors.Is(err, io.EOF) && b.err != nil {
+		err = b.err
 	}
-	return bufferedBody{io.MultiReader(bytes.NewReader(data), failingReader{err})}
+	return n, err
 }
 
 // Close does nothing: the connection is free already.
-func (bufferedBody) Close() error { return nil }
-
-type failingReader struct{ err error }
-
-func (r failingReader) Read([]byte) (int, error) { return 0, r.err }
+func (*bufferedBody) Close() error { return nil }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -114,26 +115,30 @@ func canSendAgain(request *http.Request) bool {
 	return request.Body == nil || request.Body == http.NoBody || request.GetBody != nil
 }
 
+// An attempt holds what one sending of a request needs, in one piece.
+type attempt struct {
+	progress progress
+	target   url.URL
+	values   [5]string // of the headers that the library sets, but for credentials and configured ones
+}
+
 // attempt sends the request once.
 func (c *Call) attempt(request *http.Request) Outcome {
 	c.attempts++
-	caller, ctx := request.Context(), request.Context()
-	if limit := c.client.config.Timeout; limit > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(caller, limit, attemptTimeout(limit))
-		defer cancel()
-	}
-	var progress progress
-	ctx, end := progress.trace(ctx, c.client.mayUseH2C)
-	defer end(nil)
-	request = request.Clone(ctx)
-	if err := c.prepare(request); err != nil {
+	caller := request.Context()
+	ctx, cancel := c.client.limit(caller)
+	defer cancel()
+	a := new(attempt)
+	progress := &a.progress
+	ctx = progress.trace(ctx, cancel, c.client.mayUseH2C)
+	request = request.WithContext(ctx)
+	if err := c.prepare(request, a); err != nil {
 		return notSent(caller, reason(caller, ctx, err))
 	}
 	progress.guardBody(request)
 	if err := c.client.enter(ctx); err != nil {
 		progress.wanted.Store(true)
-		return failed(reasonOf(caller, ctx, newURLError(request, err)), &progress)
+		return failed(reasonOf(caller, ctx, newURLError(request, err)), progress)
 	}
 	defer c.client.leave()
 	response, err := c.client.http.Do(request)
@@ -142,19 +147,19 @@ func (c *Call) attempt(request *http.Request) Outcome {
 		response.Body.Close()
 	}
 	if err != nil {
-		return failed(reasonOf(caller, ctx, err), &progress)
+		return failed(reasonOf(caller, ctx, err), progress)
 	}
 	body, err := readBody(response, c.client.config.MaxBody, c.operation.OfProgram)
 	tooLate := err != nil && (ctx.Err() != nil || isTimeout(err))
 	// An error status says enough, even if its body came too late.
 	if tooLate && (caller.Err() != nil || response.StatusCode < 300) {
-		return failed(reasonOf(caller, ctx, newURLError(request, err)), &progress)
+		return failed(reasonOf(caller, ctx, newURLError(request, err)), progress)
 	}
 	return c.received(response, body, err)
 }
 
-// prepare gives a copy of the request its own body, and its headers.
-func (c *Call) prepare(request *http.Request) error {
+// prepare gives a shallow copy of the request a body, headers and a URL of its own.
+func (c *Call) prepare(request *http.Request, a *attempt) error {
 	if request.GetBody != nil {
 		body, err := request.GetBody()
 		if err != nil {
@@ -163,20 +168,31 @@ func (c *Call) prepare(request *http.Request) error {
 		request.Body = body
 	}
 	config := &c.client.config
+	a.target = *request.URL
+	request.URL = &a.target
+	given := request.Header
+	request.Header = make(http.Header, len(given)+len(a.values))
+	maps.Copy(request.Header, given)
 	var programs http.Header
 	if c.operation.OfProgram {
-		programs = request.Header.Clone()
+		programs = given.Clone()
 	}
-	request.Header.Set("Accept", "application/json")
-	request.Header.Set("Accept-Encoding", gzipEncoding)
+	n := 0
+	set := func(name, value string) {
+		a.values[n] = value
+		request.Header[name] = a.values[n : n+1 : n+1]
+		n++
+	}
+	set("Accept", "application/json")
+	set("Accept-Encoding", gzipEncoding)
 	if request.Method == http.MethodGet { // a cache on the way must not tell of an earlier time
-		request.Header.Set("Cache-Control", "no-cache")
+		set("Cache-Control", "no-cache")
 	}
 	if config.UserAgent != "" {
-		request.Header.Set("User-Agent", config.UserAgent)
+		set("User-Agent", config.UserAgent)
 	}
 	if config.Workspace != "" && !c.ignoresWorkspace {
-		request.Header.Set(workspaceHeader, config.Workspace)
+		set(workspaceHeader, config.Workspace)
 	}
 	if _, c.authorized = programs["Authorization"]; !c.authorized {
 		if err := c.authorize(request); err != nil {
@@ -243,6 +259,14 @@ func (c *Call) hasNewCredentials(ctx context.Context, o Outcome) bool {
 
 // log tells of an attempt. It names nothing but what is listed here: no body, no query, no header.
 func (c *Call) log(request *http.Request, o Outcome, duration, wait time.Duration, retry bool) {
+	level, message := slog.LevelDebug, "mlflow request"
+	if retry {
+		level, message = slog.LevelWarn, "mlflow request is retried"
+	}
+	ctx, logger := request.Context(), c.client.config.Logger
+	if !logger.Enabled(ctx, level) {
+		return
+	}
 	attributes := []slog.Attr{
 		slog.String("operation", c.operation.Name),
 		slog.String("method", request.Method),
@@ -256,12 +280,10 @@ func (c *Call) log(request *http.Request, o Outcome, duration, wait time.Duratio
 	if o.Kind != Success {
 		attributes = append(attributes, slog.String("failure", o.Kind.String()))
 	}
-	level, message := slog.LevelDebug, "mlflow request"
 	if retry {
-		level, message = slog.LevelWarn, "mlflow request is retried"
 		attributes = append(attributes, slog.Duration("wait", wait))
 	}
-	c.client.config.Logger.LogAttrs(request.Context(), level, message, attributes...)
+	logger.LogAttrs(ctx, level, message, attributes...)
 }
 
 // route returns the part of a path that MLflow knows, without the tracking URI's own, which may be private.

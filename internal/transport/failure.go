@@ -71,6 +71,8 @@ func reason(caller, attempt context.Context, err error) error {
 		return fmt.Errorf("%w: %w", ended, err)
 	case ended != nil:
 		return err
+	case errors.Is(context.Cause(attempt), context.Canceled):
+		return errLost // nothing else cancels an attempt that goes on; see progress.trace
 	case attempt.Err() != nil:
 		return context.Cause(attempt)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -91,7 +93,7 @@ func stoppedError(err, last error) error {
 	return &url.Error{Op: failed.Op, URL: failed.URL, Err: fmt.Errorf("%w, about to retry after: %w", err, failed.Err)}
 }
 
-// attemptTimeout is why an attempt ended whose response took too long.
+// attemptTimeout returns why an attempt ended whose response took too long.
 func attemptTimeout(limit time.Duration) error {
 	return timeoutError("no complete response within " + limit.String())
 }

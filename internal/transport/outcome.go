@@ -279,9 +279,8 @@ func (o Outcome) result() (*http.Response, error) {
 	if o.response == nil {
 		return nil, cmp.Or(o.Err, errors.New(o.Message))
 	}
-	response := *o.response
-	response.Body = newBufferedBody(o.Body, o.bodyErr)
-	return &response, nil
+	o.response.Body = newBufferedBody(o.Body, o.bodyErr)
+	return o.response, nil
 }
 
 // asURLError returns the *url.Error in err, or nil.

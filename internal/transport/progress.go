@@ -22,17 +22,18 @@ type progress struct {
 	sent      atomic.Bool // the request's headers went out, or into a buffer
 	responded atomic.Bool // the first byte of a response came
 	replays   atomic.Int64
+
+	hooks httptrace.ClientTrace
 }
 
 // maxReplays limits how often net/http may send a request without a body again over HTTP/2, where the connection was lost
 // after the request was sent. It knows no limit of its own. Once is fine: that is how a server goes away in good order.
 const maxReplays = 1
 
-// trace returns a context in which net/http notes the progress, and that ends when it sends the request again and again.
-// A redirect begins anew.
-func (p *progress) trace(ctx context.Context, noticeH2C bool) (context.Context, context.CancelCauseFunc) {
-	ctx, end := context.WithCancelCause(ctx)
-	trace := &httptrace.ClientTrace{
+// trace returns a context in which net/http notes the progress. The attempt is canceled when it sends the request again
+// and again. A redirect begins anew.
+func (p *progress) trace(ctx context.Context, cancel context.CancelFunc, noticeH2C bool) context.Context {
+	p.hooks = httptrace.ClientTrace{
 		GetConn: func(string) {
 			p.wanted.Store(true)
 			p.connected.Store(false)
@@ -40,7 +41,7 @@ func (p *progress) trace(ctx context.Context, noticeH2C bool) (context.Context, 
 		GotConn: func(info httptrace.GotConnInfo) {
 			isReplay := p.http2.Load() && p.sent.Load() && !p.responded.Load()
 			if isReplay && p.replays.Add(1) > maxReplays {
-				end(errLost)
+				cancel()
 			}
 			secure, ok := info.Conn.(*tls.Conn)
 			p.http2.Store(ok && secure.ConnectionState().NegotiatedProtocol == "h2")
@@ -53,13 +54,13 @@ func (p *progress) trace(ctx context.Context, noticeH2C bool) (context.Context, 
 		GotFirstResponseByte: func() { p.responded.Store(true) },
 	}
 	if noticeH2C { // nothing else tells HTTP/2 without TLS; it costs allocations for each header
-		trace.WroteHeaderField = func(name string, _ []string) {
+		p.hooks.WroteHeaderField = func(name string, _ []string) {
 			if strings.HasPrefix(name, ":") {
 				p.http2.Store(true)
 			}
 		}
 	}
-	return httptrace.WithClientTrace(ctx, trace), end
+	return httptrace.WithClientTrace(ctx, &p.hooks)
 }
 
 // hadNoConnection tells that the request cannot have been sent, because no connection came about.

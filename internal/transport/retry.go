@@ -114,6 +114,9 @@ func (c *Call) beforeRetry(ctx context.Context, o Outcome, wait time.Duration) e
 // retryAfter reads the header of that name, which holds seconds or a date; 0 stands for none.
 func retryAfter(header http.Header) time.Duration {
 	value := header.Get("Retry-After")
+	if value == "" {
+		return 0
+	}
 	// A number out of range comes as the largest there is.
 	if seconds, err := strconv.ParseInt(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
 		return max(0, time.Duration(seconds)*time.Second)

@@ -68,6 +68,8 @@ type Client struct {
 	workspace workspaceCheck
 	slots     chan struct{} // one for each request in flight; nil for no limit
 	mayUseH2C bool
+	// tookTooLong is why an attempt ends with the time limit.
+	tookTooLong error
 }
 
 // New returns a client for the given configuration.
@@ -107,7 +109,7 @@ func newClient(doer Doer, config Config) *Client {
 	}
 	config.MaxBody = cmp.Or(config.MaxBody, DefaultMaxBody)
 	config.Logger = cmp.Or(config.Logger, slog.New(slog.DiscardHandler))
-	return &Client{http: doer, config: config}
+	return &Client{http: doer, config: config, tookTooLong: attemptTimeout(config.Timeout)}
 }
 
 // newHTTPTransport returns net/http's default transport, fitted to MLflow's servers.
@@ -161,6 +163,14 @@ func (c *Client) leave() {
 	if c.slots != nil {
 		<-c.slots
 	}
+}
+
+// limit returns a context that ends with the time limit of an attempt, and a function that ends it.
+func (c *Client) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.config.Timeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, c.config.Timeout, c.tookTooLong)
 }
 
 func (c *Client) closeIdleConnections() {

@@ -14,7 +14,8 @@ type Reader struct {
 	data  []byte
 	pos   int
 	depth int
-	path  []step // to the value that is being read
+	path  []step  // to the value that is being read
+	steps [8]step // memory for the path
 	texts texts
 	// lengths are those of the lists that were read last, by the member that they are the value of.
 	lengths map[*Member]int
@@ -49,6 +50,7 @@ type Value interface {
 // Read reads data into v. It must hold one JSON value, and nothing after it.
 func Read(data []byte, v Value) error {
 	r := Reader{data: data}
+	r.path = r.steps[:0]
 	if len(data) > smallResponse {
 		r.texts.recent = new([256]string)
 	}

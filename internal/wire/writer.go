@@ -8,11 +8,6 @@ import (
 	"unicode/utf8"
 )
 
-// A Request appends itself as JSON, as encoding/json would write it.
-type Request interface {
-	AppendJSON(data []byte) []byte
-}
-
 // A TextError tells of a text in a request that is not UTF-8. A JSON encoder would put U+FFFD for the offending bytes, and
 // that is what the server would store.
 type TextError struct {
@@ -28,9 +23,9 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 // maxKept is the size, in bytes, of the largest memory that is kept for later requests.
 const maxKept = 1 << 20
 
-// Marshal returns the JSON of a request. The only error is a [*TextError].
-func Marshal(v Request) (data []byte, err error) {
-	use(v, func(written []byte) {
+// Marshal returns the JSON that the AppendJSON method of a request appends. The only error is a [*TextError].
+func Marshal(appendJSON func([]byte) []byte) (data []byte, err error) {
+	use(appendJSON, func(written []byte) {
 		if utf8.Valid(written) {
 			data = slices.Clone(written) // net/http may read what it sends even after it has returned
 		} else {
@@ -40,16 +35,16 @@ func Marshal(v Request) (data []byte, err error) {
 	return data, err
 }
 
-// Size returns the size of the JSON of a request, or of a part of one, in bytes.
-func Size(v Request) (size int) {
-	use(v, func(written []byte) { size = len(written) })
+// Size returns the size, in bytes, of what the AppendJSON method of a request appends, or of a part of one.
+func Size(appendJSON func([]byte) []byte) (size int) {
+	use(appendJSON, func(written []byte) { size = len(written) })
 	return size
 }
 
 // use hands the JSON of a request to a function, which must not keep it.
-func use(v Request, f func(written []byte)) {
+func use(appendJSON func([]byte) []byte, f func(written []byte)) {
 	buffer, _ := buffers.Get().(*[]byte)
-	*buffer = v.AppendJSON((*buffer)[:0])
+	*buffer = appendJSON((*buffer)[:0])
 	f(*buffer)
 	if cap(*buffer) <= maxKept {
 		buffers.Put(buffer)
