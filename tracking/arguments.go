@@ -1,6 +1,7 @@
 package tracking
 
 import (
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -21,16 +22,20 @@ func requireText(op, name, key string, values ...string) error {
 	if err := require(op, name, key); err != nil {
 		return err
 	}
-	for _, text := range append(values, key) {
-		if !utf8.ValidString(text) {
-			return invalid(op, "the %s %q, or its value, is not valid UTF-8", name, key)
-		}
+	if utf8.ValidString(key) && !slices.ContainsFunc(values, isNotUTF8) {
+		return nil
 	}
-	return nil
+	return invalid(op, "the %s %q, or its value, is not valid UTF-8", name, key)
 }
+
+func isNotUTF8(text string) bool { return !utf8.ValidString(text) }
 
 // requireTime refuses a time that MLflow's count of milliseconds cannot tell, which would be sent as another one.
 func requireTime(op, name string, t time.Time) error {
+	const near = 1 << 52 // seconds; most times need no closer look
+	if seconds := t.Unix(); -near < seconds && seconds < near {
+		return nil
+	}
 	if time.UnixMilli(t.UnixMilli()).Unix() != t.Unix() {
 		return invalid(op, "the %s is too far from 1970 to be counted in milliseconds", name)
 	}

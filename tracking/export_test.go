@@ -7,6 +7,7 @@ type Operation struct {
 	Name        string
 	MayRunTwice bool
 	HasDone     bool // an error of a retry may count as done
+	NewRequest  func() any
 	NewResponse func() any
 }
 
@@ -38,7 +39,7 @@ var Operations = []Operation{
 }
 
 func exported[Request, Response any](o operation[Request, Response]) Operation {
-	return Operation{o.name, o.mayRunTwice, o.done != nil, func() any { return new(Response) }}
+	return Operation{o.name, o.mayRunTwice, o.done != nil, func() any { return new(Request) }, func() any { return new(Response) }}
 }
 
 // AllPages is allPages for items that don't matter.

@@ -1,13 +1,17 @@
 package tracking_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/big"
+	randv1 "math/rand"
 	"math/rand/v2"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+	"testing/quick"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -163,6 +167,29 @@ func FuzzRequest(f *testing.F) {
 			assert.Equal(t, []any{map[string]any{"key": key, "value": text}}, body[list])
 		}
 	})
+}
+
+// TestRequestsAreWrittenAsByEncodingJSON fills the generated types at random, and compares the bytes.
+func TestRequestsAreWrittenAsByEncodingJSON(t *testing.T) {
+	t.Parallel()
+	random := randv1.New(randv1.NewSource(1)) // what testing/quick takes
+	for _, op := range tracking.Operations {
+		kind := reflect.TypeOf(op.NewRequest())
+		if _, ok := op.NewRequest().(interface{ AppendJSON(data []byte) []byte }); !ok {
+			continue // a query
+		}
+		for range 200 {
+			value, ok := quick.Value(kind, random)
+			require.True(t, ok)
+			request := value.Interface().(interface{ AppendJSON(data []byte) []byte })
+			if value.IsNil() {
+				continue
+			}
+			want, err := json.Marshal(request)
+			require.NoError(t, err)
+			assert.Equal(t, string(want), string(request.AppendJSON(nil)), op.Name)
+		}
+	}
 }
 
 // FuzzResponse checks that no response makes the client panic, and that a metric in one is read right or not at all.

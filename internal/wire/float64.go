@@ -22,7 +22,43 @@ func (f Float64) AppendJSON(data []byte) []byte {
 		// Python reads "-0" as an integer, and integers have no negative zero.
 		return append(data, "-0.0"...)
 	}
+	if short, ok := appendDecimal(data, v); ok {
+		return short
+	}
 	return strconv.AppendFloat(data, v, 'g', -1, 64)
+}
+
+// appendDecimal appends a number that has at most six digits behind the point, as most values of metrics do: several
+// times faster than strconv, which tries to find the shortest decimal.
+func appendDecimal(data []byte, v float64) (short []byte, ok bool) {
+	const (
+		scale  = 1e6
+		digits = 6
+		exact  = 1 << 53 // up to here, each integer is a float64
+	)
+	scaled := math.Round(v * scale)
+	// If the quotient of two exact numbers is v, then v is the nearest float64 to that decimal.
+	if math.Abs(scaled) >= exact || scaled/scale != v {
+		return data, false
+	}
+	n := int64(scaled)
+	if n < 0 {
+		data, n = append(data, '-'), -n
+	}
+	data = strconv.AppendInt(data, n/scale, 10)
+	fraction := n % scale
+	if fraction == 0 {
+		return data, true
+	}
+	data = append(data, '.')
+	for range digits {
+		fraction *= 10
+		data = append(data, byte('0'+fraction/scale))
+		if fraction %= scale; fraction == 0 {
+			break
+		}
+	}
+	return data, true
 }
 
 // MarshalJSON makes encoding/json write what AppendJSON does.
