@@ -1,6 +1,9 @@
 package tracking
 
-import "iter"
+import (
+	"context"
+	"iter"
+)
 
 // An Operation is what tests see of an operation.
 type Operation struct {
@@ -43,6 +46,6 @@ func exported[Request, Response any](o operation[Request, Response]) Operation {
 }
 
 // AllPages is allPages for items that don't matter.
-func AllPages(fetch func(token string) (items []int, next string, err error)) iter.Seq2[int, error] {
-	return allPages("AllRuns", fetch)
+func AllPages(ctx context.Context, fetch func(ctx context.Context, token string) (items []int, next string, err error)) iter.Seq2[int, error] {
+	return allPages(ctx, "AllRuns", fetch)
 }

@@ -65,7 +65,8 @@ func (c *Client) GetMetricHistory(ctx context.Context, runID, key string, opts .
 }
 
 // AllMetrics returns an iterator over all values that a metric of a run had, as [Client.GetMetricHistory] describes them.
-// It holds one page at a time in memory, except that MLflow before 3.1.1 sends everything in one response. On an error the
+// It holds two pages in memory at most, as it fetches one while you work on another, except that MLflow before 3.1.1 sends
+// everything in one response. On an error the
 // iterator yields the error once, with a zero Metric, and stops.
 //
 // GET /api/2.0/mlflow/metrics/get-history
@@ -81,7 +82,7 @@ func (c *Client) allMetrics(ctx context.Context, method, runID, key string, opts
 	}
 	return func(yield func(Metric, error) bool) {
 		emptyPages := 0 // in a row
-		pages := allPages(method, func(token string) ([]Metric, string, error) {
+		pages := allPages(ctx, method, func(ctx context.Context, token string) ([]Metric, string, error) {
 			page, err := c.metricHistoryPage(ctx, runID, key, s.pageSize, token)
 			if err != nil {
 				return nil, "", err

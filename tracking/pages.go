@@ -1,0 +1,108 @@
+package tracking
+
+import (
+	"context"
+	"iter"
+	"net/http"
+
+	"github.com/mlflow-go/mlflow/internal/transport"
+)
+
+// A pageFetcher gets the page that a token stands for, and the token of the next one, "" if there is none.
+type pageFetcher[T any] func(ctx context.Context, token string) (items []T, next string, err error)
+
+// allPages returns an iterator over the items of all pages, starting with the one that needs no token. While the caller
+// works on a page, the next one is fetched.
+func allPages[T any](ctx context.Context, op string, fetch pageFetcher[T]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		fetching, cancel := context.WithCancel(ctx)
+		ahead := fetchAhead(fetching, fetch, "")
+		defer func() { // nothing is left running, not even if the caller panics
+			cancel()
+			<-ahead.done
+		}()
+		var none T
+		var tokens circle
+		for token := ""; ; {
+			page := ahead.wait()
+			if ctx.Err() != nil && page.err == nil { // it had come before
+				page.items, page.next, page.err = fetch(ctx, token)
+			}
+			if page.err != nil {
+				yield(none, page.err)
+				return
+			}
+			repeated := page.next != "" && (page.next == token || tokens.closes(page.next))
+			token = page.next
+			if token != "" && !repeated {
+				ahead = fetchAhead(fetching, fetch, token)
+			}
+			for _, item := range page.items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			switch {
+			case token == "":
+				return
+			case repeated: // as MLflow 2.9 does when it is asked for pages of 0 runs
+				yield(none, newError(op, transport.Outcome{
+					Kind: transport.Unexpected, Status: http.StatusOK, Message: "the server repeats a page token",
+				}))
+				return
+			}
+		}
+	}
+}
+
+// A page is what a request for one brought.
+type page[T any] struct {
+	items []T
+	next  string
+	err   error
+}
+
+// A pageAhead is a page that is being fetched.
+type pageAhead[T any] struct {
+	done     chan struct{} // closed when it has come
+	page     page[T]
+	panicked any // with which the fetching ended, such as in a Doer of the caller's
+}
+
+func fetchAhead[T any](ctx context.Context, fetch pageFetcher[T], token string) *pageAhead[T] {
+	a := &pageAhead[T]{done: make(chan struct{})}
+	go func() {
+		defer close(a.done)
+		defer func() { a.panicked = recover() }()
+		a.page.items, a.page.next, a.page.err = fetch(ctx, token)
+	}()
+	return a
+}
+
+// wait returns the page when it has come. A panic goes on in the caller's goroutine, where it can be recovered.
+func (a *pageAhead[T]) wait() page[T] {
+	<-a.done
+	if a.panicked != nil {
+		panic(a.panicked)
+	}
+	return a.page
+}
+
+// A circle notices that page tokens go round in one, with Brent's algorithm: it remembers one token, and after twice as
+// many pages the next. That takes no memory for each page, and finds a circle after a few rounds at most.
+type circle struct {
+	remembered string
+	pages      int // since then
+	limit      int
+}
+
+// closes tells whether the token is the remembered one.
+func (c *circle) closes(token string) bool {
+	if token == c.remembered {
+		return true
+	}
+	if c.pages++; c.pages > c.limit {
+		c.remembered, c.pages, c.limit = token, 0, 2*c.limit+1
+	}
+	return false
+}
