@@ -166,6 +166,9 @@ func experimentTagMap(tags []gen.ExperimentTag) map[string]string {
 }
 
 func experimentTags(tags map[string]string) []gen.ExperimentTag {
+	if len(tags) == 0 {
+		return []gen.ExperimentTag{}
+	}
 	list := make([]gen.ExperimentTag, 0, len(tags))
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
 		list = append(list, gen.ExperimentTag{Key: key, Value: tags[key]})

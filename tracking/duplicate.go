@@ -28,6 +28,9 @@ var duplicatePoint = regexp.MustCompile(`(?m)^\([\w.]+(?:` +
 
 // isStored tells whether a database refused a request because of a point that it has already.
 func isStored(err error) bool {
+	if err == nil {
+		return false
+	}
 	var refusal *Error
 	return errors.As(err, &refusal) && refusal.Code == ErrorCodeBadRequest && duplicatePoint.MatchString(refusal.Message)
 }

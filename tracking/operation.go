@@ -114,8 +114,11 @@ var (
 
 // doneBefore tells whether err says that an attempt before the last one, whose response was lost, had succeeded.
 func (o operation[Request, Response]) doneBefore(err error) bool {
+	if err == nil || o.done == nil {
+		return false
+	}
 	var refusal *Error
-	return o.done != nil && errors.As(err, &refusal) && refusal.mayHaveRun && o.done(err)
+	return errors.As(err, &refusal) && refusal.mayHaveRun && o.done(err)
 }
 
 // newCall returns a call of the operation.

@@ -136,12 +136,6 @@ type bufferedBody struct {
 	err  error // after the data; nil stands for io.EOF
 }
 
-func newBufferedBody(data []byte, err error) *bufferedBody {
-	b := &bufferedBody{err: err}
-	b.data.Reset(data)
-	return b
-}
-
 func (b *bufferedBody) Read(p []byte) (int, error) {
 	n, err := b.data.Read(p)
 	if errors.Is(err, io.EOF) && b.err != nil {

@@ -38,7 +38,9 @@ type Call struct {
 	client    *Client
 	operation Operation
 	outcome   Outcome
+	body      bufferedBody // of the response
 
+	first             attempt // here, since there is always one
 	attempts          int
 	mayHaveRun        bool
 	databaseRefusals  int
@@ -60,7 +62,7 @@ func (c *Call) Do(request *http.Request) (*http.Response, error) {
 		defer request.Body.Close()
 	}
 	c.outcome = c.redacted(c.run(request))
-	return c.outcome.result()
+	return c.result()
 }
 
 // run sends the request until an attempt is final.
@@ -128,7 +130,10 @@ func (c *Call) attempt(request *http.Request) Outcome {
 	caller := request.Context()
 	ctx, cancel := c.client.limit(caller)
 	defer cancel()
-	a := new(attempt)
+	a := &c.first
+	if c.attempts > 1 {
+		a = new(attempt)
+	}
 	progress := &a.progress
 	ctx = progress.trace(ctx, cancel, c.client.mayUseH2C)
 	request = request.WithContext(ctx)

@@ -275,11 +275,14 @@ func (c *Call) redacted(o Outcome) Outcome {
 }
 
 // result returns the outcome as net/http would.
-func (o Outcome) result() (*http.Response, error) {
+func (c *Call) result() (*http.Response, error) {
+	o := &c.outcome
 	if o.response == nil {
 		return nil, cmp.Or(o.Err, errors.New(o.Message))
 	}
-	o.response.Body = newBufferedBody(o.Body, o.bodyErr)
+	c.body.data.Reset(o.Body)
+	c.body.err = o.bodyErr
+	o.response.Body = &c.body
 	return o.response, nil
 }
 
