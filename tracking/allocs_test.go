@@ -59,8 +59,10 @@ func TestAllocations(t *testing.T) { //nolint:paralleltest // AllocsPerRun measu
 		call  func(c *tracking.Client) error
 		most  float64
 	}{
-		"LogMetric": {`{}`, func(c *tracking.Client) error { return c.LogMetric(t.Context(), "r1", "loss", 0.25, tracking.WithStep(7)) }, 40},
-		"LogBatch":  {`{}`, func(c *tracking.Client) error { return c.LogBatch(t.Context(), "r1", metrics, nil, nil) }, 40},
+		"LogMetric": {`{}`, func(c *tracking.Client) error {
+			return c.LogMetric(t.Context(), "r1", "loss", 0.25, tracking.WithStep(7))
+		}, 40},
+		"LogBatch": {`{}`, func(c *tracking.Client) error { return c.LogBatch(t.Context(), "r1", metrics, nil, nil) }, 40},
 		"GetRun": {runWith(""), func(c *tracking.Client) error {
 			_, err := c.GetRun(t.Context(), "r1")
 			return err

@@ -186,24 +186,25 @@ func TestNothingGoesOnBehindALoop(t *testing.T) {
 	}
 	for name, end := range map[string]func(ctx context.Context, cancel func()){
 		"break": func(ctx context.Context, _ func()) {
-			for range tracking.AllPages(ctx, fiveSlowPages) {
+			for _, err := range tracking.AllPages(ctx, fiveSlowPages) {
+				assert.NoError(t, err)
 				break
 			}
 		},
 		"panic": func(ctx context.Context, _ func()) {
 			defer func() { _ = recover() }()
-			for range tracking.AllPages(ctx, fiveSlowPages) {
-				panic("enough")
+			for _, err := range tracking.AllPages(ctx, fiveSlowPages) {
+				panic(err)
 			}
 		},
 		"the context ends": func(ctx context.Context, cancel func()) {
-			for range tracking.AllPages(ctx, fiveSlowPages) {
+			for _, err := range tracking.AllPages(ctx, fiveSlowPages) {
+				assert.True(t, err == nil || ctx.Err() != nil)
 				cancel()
 			}
 		},
 		"an error": func(ctx context.Context, _ func()) {
-			for range tracking.AllPages(ctx, failing) {
-			}
+			assert.EqualError(t, lastError(tracking.AllPages(ctx, failing)), "broken")
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -223,8 +224,7 @@ func TestNothingGoesOnBehindALoop(t *testing.T) {
 func TestAPanicOfTheFetchingComesToTheLoop(t *testing.T) {
 	t.Parallel()
 	assert.PanicsWithValue(t, "a Doer's", func() {
-		for range tracking.AllPages(t.Context(), func(context.Context, string) ([]int, string, error) { panic("a Doer's") }) {
-		}
+		_ = lastError(tracking.AllPages(t.Context(), func(context.Context, string) ([]int, string, error) { panic("a Doer's") }))
 	})
 }
 

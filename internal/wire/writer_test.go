@@ -39,8 +39,9 @@ func TestMarshalRefusesWhatIsNotUTF8(t *testing.T) {
 	} {
 		data, err := wire.Marshal(bad.AppendJSON)
 		require.EqualError(t, err, want)
+		var text *wire.TextError
+		require.ErrorAs(t, err, &text)
 		assert.Nil(t, data)
-		assert.IsType(t, new(wire.TextError), err)
 	}
 }
 
