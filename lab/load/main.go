@@ -1,0 +1,143 @@
+// Load measures how much a real MLflow server takes, and what that costs the client and the server. Client processes,
+// each with some goroutines, log to runs of their own, as fast as they can and with the default client; Python's client
+// does the same beside them.
+//
+//	go -C lab run ./load [-small] [-servers "3.17.2 3.17.2-postgres"] [-workers "1 4"] [-metrics 1000000] [-seconds 8]
+//
+// For each server and number of workers it prints a row for each load: LogMetric by 1 to 64 goroutines and 1 to 16
+// processes, LogBatch of 1,000 metrics by 1 to 64 goroutines, and with one worker also a single LogBatch of -metrics and the
+// same of Python's client. -small does a little of it in a minute, and fails if a call fails. -env sets variables of the
+// server, such as "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE=20"; those of the clients are inherited.
+//
+// Processor time is read from /proc, so this runs on Linux only. Server and clients share the machine.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/mlflow-go/mlflow/lab/servers"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var err error
+	if len(os.Args) == 3 && os.Args[1] == "client" { // for the program's own use
+		err = client(ctx, os.Args[2])
+	} else {
+		err = run(ctx)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "load:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	small := flag.Bool("small", false, "a minute of it")
+	names := flag.String("servers", servers.Newest+" "+servers.Newest+"-postgres", "which servers")
+	workers := flag.String("workers", "1 4", "of the server")
+	metrics := flag.Int("metrics", 1_000_000, "in the single LogBatch")
+	seconds := flag.Float64("seconds", 8, "how long clients start calls for one row")
+	env := flag.String("env", "", "variables for the server, as NAME=value")
+	flag.Parse()
+	if *small {
+		*names, *workers, *metrics, *seconds = servers.Newest, "1", 20_000, 1
+	}
+	fmt.Printf("%s, %s/%s, %d cores for servers and clients, %s.\n\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), time.Now().Format(time.DateOnly))
+	printHead()
+	for _, name := range strings.Fields(*names) {
+		for _, n := range strings.Fields(*workers) {
+			loads := loadsOf(*seconds)
+			if n == "1" {
+				loads = append(loads, singleBatches(*metrics)...)
+			}
+			if *small {
+				loads = smallLoads(*seconds, *metrics)
+			}
+			options := servers.Options{Args: []string{"--workers", n}, Env: strings.Fields(*env)}
+			failed, err := onServer(ctx, name, options, loads)
+			if err != nil {
+				return fmt.Errorf("%s with %s workers: %w", name, n, err)
+			}
+			if *small && failed > 0 {
+				return fmt.Errorf("%d calls failed", failed)
+			}
+		}
+	}
+	return nil
+}
+
+// A load is what clients do at the same time.
+type load struct {
+	python    bool // by Python's client instead of ours
+	processes int
+	job
+}
+
+// loadsOf returns the rows for each server: alone, up to the 8 connections of a client, and beyond.
+func loadsOf(seconds float64) []load {
+	var loads []load
+	for _, goroutines := range []int{1, 4, 8, 16, 64} {
+		loads = append(loads, load{processes: 1, job: job{Goroutines: goroutines, Seconds: seconds}})
+	}
+	for _, processes := range []int{4, 16} {
+		for _, goroutines := range []int{1, 8} {
+			loads = append(loads, load{processes: processes, job: job{Goroutines: goroutines, Seconds: seconds}})
+		}
+	}
+	for _, goroutines := range []int{1, 8, 64} {
+		loads = append(loads, load{processes: 1, job: job{Size: 1000, Goroutines: goroutines, Seconds: seconds}})
+	}
+	for _, processes := range []int{4, 16} {
+		loads = append(loads, load{processes: processes, job: job{Size: 1000, Goroutines: 1, Seconds: seconds}})
+	}
+	return append(loads,
+		load{python: true, processes: 1, job: job{Goroutines: 1, Seconds: seconds}},
+		load{python: true, processes: 1, job: job{Goroutines: 8, Seconds: seconds}},
+	)
+}
+
+// singleBatches returns the rows of one call with very many metrics.
+func singleBatches(metrics int) []load {
+	return []load{
+		{processes: 1, job: job{Size: metrics, Goroutines: 1, Calls: 1}},
+		{python: true, processes: 1, job: job{Size: metrics / 20, Goroutines: 1, Calls: 1}},
+	}
+}
+
+func smallLoads(seconds float64, metrics int) []load {
+	return append([]load{
+		{processes: 1, job: job{Goroutines: 1, Seconds: seconds}},
+		{processes: 1, job: job{Goroutines: 8, Seconds: seconds}},
+		{processes: 4, job: job{Goroutines: 1, Seconds: seconds}},
+		{python: true, processes: 1, job: job{Goroutines: 1, Seconds: seconds}},
+	}, singleBatches(metrics)...)
+}
+
+// onServer starts a server, prints a row for each load, and returns how many calls failed.
+func onServer(ctx context.Context, name string, options servers.Options, loads []load) (failed int, err error) {
+	server, err := servers.Start(ctx, name, options)
+	if err != nil {
+		return 0, err
+	}
+	for _, load := range loads {
+		row, err := load.measure(ctx, server)
+		if err != nil {
+			return failed, errors.Join(err, server.Stop())
+		}
+		row.print(name, options.Args[1], load)
+		failed += row.failed
+	}
+	return failed, server.Remove()
+}

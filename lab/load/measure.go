@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mlflow-go/mlflow/internal/scenario"
+	"github.com/mlflow-go/mlflow/lab/servers"
+)
+
+// A row is what a load came to.
+type row struct {
+	report         // of all processes; Seconds are those of the slowest
+	failed     int // calls
+	serverCPU  float64
+	firstError string
+}
+
+// measure starts the client processes, lets them go at once, and adds up what they report.
+func (l load) measure(ctx context.Context, server *servers.Server) (row, error) {
+	processes := make([]*process, l.processes)
+	for i := range processes {
+		var err error
+		if processes[i], err = l.start(ctx, server); err != nil {
+			return row{}, err
+		}
+	}
+	before, err := cpuTime(server.PIDs()...)
+	for _, p := range processes {
+		_, failure := io.WriteString(p.in, "go\n")
+		err = errors.Join(err, failure)
+	}
+	if err != nil {
+		return row{}, err
+	}
+	var sum row
+	for _, p := range processes {
+		r, err := p.report()
+		if err != nil {
+			return row{}, err
+		}
+		sum.add(r)
+	}
+	after, err := cpuTime(server.PIDs()...)
+	sum.serverCPU = (after - before).Seconds()
+	return sum, err
+}
+
+func (w *row) add(r report) {
+	w.Seconds = max(w.Seconds, r.Seconds)
+	w.CPU += r.CPU
+	w.Latencies = append(w.Latencies, r.Latencies...)
+	w.Attempts += r.Attempts
+	w.failed += len(r.Errors)
+	if len(r.Errors) > 0 {
+		w.firstError = r.Errors[0]
+	}
+}
+
+// A process is a client that waits to begin.
+type process struct {
+	cmd *exec.Cmd
+	in  io.Writer
+	out *bufio.Scanner
+}
+
+func (l load) start(ctx context.Context, server *servers.Server) (*process, error) {
+	text, err := json.Marshal(l.job)
+	if err != nil {
+		return nil, err
+	}
+	cmd, err := l.command(ctx, server, string(text))
+	if err != nil {
+		return nil, err
+	}
+	cmd.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+server.URI)
+	cmd.Stderr = new(bytes.Buffer) // Python's client warns of each retry
+	p := &process{cmd: cmd}
+	if p.in, err = cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p.out = bufio.NewScanner(out)
+	p.out.Buffer(nil, 64<<20) // a report is one line
+	for p.out.Scan() {
+		if p.out.Text() == "ready" {
+			return p, nil
+		}
+	}
+	return nil, p.failure()
+}
+
+func (l load) command(ctx context.Context, server *servers.Server, job string) (*exec.Cmd, error) {
+	if l.python {
+		root, err := scenario.ModuleRoot()
+		return exec.CommandContext(ctx, server.Python, filepath.Join(root, "lab", "python", "load.py"), job), err
+	}
+	self, err := os.Executable()
+	return exec.CommandContext(ctx, self, "client", job), err
+}
+
+// report waits for the end of a process. Python's client prints a line for each run that it ends, too.
+func (p *process) report() (r report, err error) {
+	line := "null"
+	for p.out.Scan() {
+		line = p.out.Text()
+	}
+	if err := p.cmd.Wait(); err != nil {
+		return r, fmt.Errorf("client: %w\n%s", err, p.cmd.Stderr)
+	}
+	return r, json.Unmarshal([]byte(line), &r)
+}
+
+// failure says why a process ended before it was ready.
+func (p *process) failure() error {
+	return fmt.Errorf("client: %w\n%s", errors.Join(p.out.Err(), p.cmd.Wait()), p.cmd.Stderr)
+}
+
+func printHead() {
+	fmt.Println("| server | workers | client | processes x goroutines | call | seconds | metrics/s | median | 99 % | slowest " +
+		"| retries | failed | client CPU | server CPU |")
+	fmt.Println(strings.Repeat("|---", 14) + "|")
+}
+
+// print prints a row. Processor time is in ms per 1,000 metrics.
+func (w *row) print(server, workers string, l load) {
+	client, call := "Go", "LogMetric"
+	if l.python {
+		client = "Python"
+	}
+	if l.Size > 0 {
+		call = fmt.Sprintf("LogBatch of %d", l.Size)
+	}
+	retries := "?"
+	if w.Attempts >= 0 {
+		retries = fmt.Sprint(w.Attempts - w.requests(l))
+	}
+	metrics := float64(len(w.Latencies) * max(1, l.Size))
+	fmt.Printf("| %s | %s | %s | %d x %d | %s | %.1f | %.0f | %s | %s | %s | %s | %d | %.1f | %.0f |\n",
+		server, workers, client, l.processes, l.Goroutines, call, w.Seconds, metrics/w.Seconds,
+		w.latency(0.5), w.latency(0.99), w.latency(1), retries, w.failed, w.CPU*1e6/metrics, w.serverCPU*1e6/metrics)
+	if w.failed > 0 {
+		fmt.Fprintf(os.Stderr, "first failure: %s\n", w.firstError)
+	}
+}
+
+// requests returns how many requests the calls take without retries.
+func (w *row) requests(l load) int {
+	return (len(w.Latencies) + w.failed) * max(1, (l.Size+999)/1000)
+}
+
+func (w *row) latency(q float64) string {
+	if len(w.Latencies) == 0 {
+		return "-"
+	}
+	sorted := slices.Sorted(slices.Values(w.Latencies))
+	return fmt.Sprintf("%.0f ms", 1000*sorted[int(q*float64(len(sorted)-1)+0.5)])
+}
