@@ -42,6 +42,10 @@ chaos: ## Break connections to a real server, kill it, and compare what is left 
 rivals: ## Let processes compete for runs with the same idempotency keys (KEYS=50 SEED=1)
 	@go -C lab build -o ../.mlflow/bin/rivals ./rivals && exec .mlflow/bin/rivals $(if $(KEYS),-keys $(KEYS)) $(if $(SEED),-seed $(SEED))
 
+.PHONY: outage
+outage: ## Simulate 1,000 clients through an outage on a virtual clock, and plot it in docs/outage.svg
+	@go -C lab test -count=1 -v ./outage -plot $(CURDIR)/docs/outage.svg
+
 .PHONY: record
 record: ## Record testdata/ from real servers (SERVERS="3.17.2", RUN=TestName)
 	@$(LAB) record

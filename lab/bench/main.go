@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string) error {
 	case "point": // for the program's own use: one call, measured in its own process
 		return printPoint(ctx, strings.Join(args, " "))
 	case "serve": // for the program's own use: the server, until standard input ends
-		return serve()
+		return serve(ctx)
 	}
 	return fmt.Errorf("%q is no command: table and growth are; see go -C lab doc ./bench", command)
 }

@@ -16,7 +16,7 @@ import (
 type operation struct {
 	name  string
 	head  func() string // the server's response, without its last brace
-	pages int    // how often the server responds with it, each time with a token for the next page; 0 is once
+	pages int           // how often the server responds with it, each time with a token for the next page; 0 is once
 	ours  func(context.Context, *tracking.Client) error
 	plain func(context.Context, *plain) error
 }
@@ -152,7 +152,9 @@ func logMetric() operation {
 func logBatch(n int) operation {
 	var ours []tracking.Metric
 	var own []plainMetric
-	name := func(i int) string { return [...]string{"loss", "accuracy", "f1", "val_loss", "val_accuracy", "val_f1", "lr"}[i%7] }
+	name := func(i int) string {
+		return [...]string{"loss", "accuracy", "f1", "val_loss", "val_accuracy", "val_f1", "lr"}[i%7]
+	}
 	return operation{
 		name: "LogBatch, " + grouped(n) + " metrics",
 		head: headOf(nothing),

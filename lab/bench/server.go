@@ -90,8 +90,8 @@ func (a answerer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve responds on a free port, which it prints, until standard input ends.
-func serve() error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func serve(ctx context.Context) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}

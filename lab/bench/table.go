@@ -22,6 +22,10 @@ type place struct {
 	http *http.Client // nil stands for the default of each client
 }
 
+var columns = []string{
+	"operation", "ours", "plain", "floor", "ours / plain", "floor / plain", "allocations: ours", "plain", "KB: ours", "plain",
+}
+
 // table measures all operations that match, in both places, and prints them.
 func table(ctx context.Context, chosen *regexp.Regexp, rounds int, slice time.Duration) error {
 	uri, stop, err := startServer(ctx)
@@ -46,8 +50,8 @@ func table(ctx context.Context, chosen *regexp.Regexp, rounds int, slice time.Du
 func measurePlace(ctx context.Context, place place, chosen *regexp.Regexp, rounds int, slice time.Duration) error {
 	fmt.Printf("\n### %s\n\n", place.name)
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(out, "| operation\t| ours\t| plain\t| floor\t| ours / plain\t| floor / plain\t| allocations: ours\t| plain\t| KB: ours\t| plain\t|")
-	fmt.Fprintln(out, "|"+strings.Repeat("---\t|", 10))
+	fmt.Fprintln(out, "| "+strings.Join(columns, "\t| ")+"\t|")
+	fmt.Fprintln(out, "|"+strings.Repeat("---\t|", len(columns)))
 	for i, op := range operations() {
 		if !chosen.MatchString(op.name) {
 			continue

@@ -56,8 +56,8 @@ func run(ctx context.Context) error {
 	fmt.Printf("%s, %s/%s, %d cores for servers and clients, %s.\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), time.Now().Format(time.DateOnly))
 	printHead()
-	for _, name := range strings.Fields(*names) {
-		for _, n := range strings.Fields(*workers) {
+	for name := range strings.FieldsSeq(*names) {
+		for n := range strings.FieldsSeq(*workers) {
 			loads := loadsOf(*seconds)
 			if n == "1" {
 				loads = append(loads, singleBatches(*metrics)...)

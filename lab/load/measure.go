@@ -98,12 +98,10 @@ func (l load) start(ctx context.Context, server *servers.Server) (*process, erro
 	}
 	p.out = bufio.NewScanner(out)
 	p.out.Buffer(nil, 64<<20) // a report is one line
-	for p.out.Scan() {
-		if p.out.Text() == "ready" {
-			return p, nil
-		}
+	if !p.out.Scan() { // the line that says so
+		return nil, p.failure()
 	}
-	return nil, p.failure()
+	return p, nil
 }
 
 func (l load) command(ctx context.Context, server *servers.Server, job string) (*exec.Cmd, error) {
@@ -115,19 +113,18 @@ func (l load) command(ctx context.Context, server *servers.Server, job string) (
 	return exec.CommandContext(ctx, self, "client", job), err
 }
 
-// report waits for the end of a process. Python's client prints a line for each run that it ends, too.
+// report waits for what a process reports, and for its end.
 func (p *process) report() (r report, err error) {
-	line := "null"
-	for p.out.Scan() {
-		line = p.out.Text()
+	if !p.out.Scan() {
+		return r, p.failure()
 	}
-	if err := p.cmd.Wait(); err != nil {
-		return r, fmt.Errorf("client: %w\n%s", err, p.cmd.Stderr)
+	if err := json.Unmarshal(p.out.Bytes(), &r); err != nil {
+		return r, err
 	}
-	return r, json.Unmarshal([]byte(line), &r)
+	return r, p.cmd.Wait()
 }
 
-// failure says why a process ended before it was ready.
+// failure says why a process ended early.
 func (p *process) failure() error {
 	return fmt.Errorf("client: %w\n%s", errors.Join(p.out.Err(), p.cmd.Wait()), p.cmd.Stderr)
 }
