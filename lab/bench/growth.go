@@ -65,8 +65,8 @@ func growth(ctx context.Context, most int, file string) error {
 }
 
 func measureGrowth(ctx context.Context, uri string, most int) (points [][]point, err error) {
-	fmt.Printf("%s, %s/%s, %d cores, %s; over loopback, each row by a process of its own.\n\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), time.Now().Format(time.DateOnly))
+	fmt.Printf("%s, %s/%s, %d cores, %s; over loopback, each row is the fastest of %d processes.\n\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), time.Now().Format(time.DateOnly), attempts)
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
 	fmt.Fprintln(out, "| operation\t| items\t| time\t| time per item\t| allocated per item\t| peak memory of the process\t|")
 	fmt.Fprintln(out, "|---\t|---\t|---\t|---\t|---\t|---\t|")
@@ -76,7 +76,7 @@ func measureGrowth(ctx context.Context, uri string, most int) (points [][]point,
 			if n > most {
 				break
 			}
-			p, err := measurePoint(ctx, uri, len(operations())+i*len(sizes)+j)
+			p, err := bestPoint(ctx, uri, len(operations())+i*len(sizes)+j)
 			if err != nil {
 				return nil, fmt.Errorf("%s of %d %s: %w", kind.name, n, kind.items, err)
 			}
@@ -86,6 +86,23 @@ func measureGrowth(ctx context.Context, uri string, most int) (points [][]point,
 		}
 	}
 	return points, out.Flush()
+}
+
+// attempts is how often each point is measured: one of them may meet a quiet moment.
+const attempts = 3
+
+// bestPoint returns the fastest of several measurements.
+func bestPoint(ctx context.Context, uri string, number int) (best point, err error) {
+	for i := range attempts {
+		p, err := measurePoint(ctx, uri, number)
+		if err != nil {
+			return best, err
+		}
+		if i == 0 || p.Seconds < best.Seconds {
+			best = p
+		}
+	}
+	return best, nil
 }
 
 // measurePoint has a process of its own call an operation, and adds how much memory that took.
@@ -136,10 +153,10 @@ func plotGrowth(file string, points [][]point) error {
 		title, unit string
 		of          func(points []point, i int) float64
 	}{
-		{"Time per item", "1 = in a call of 1,000 items", func(p []point, i int) float64 {
+		{"Time per item", "1 is a call of 1,000 items", func(p []point, i int) float64 {
 			return p[i].Seconds / p[0].Seconds * float64(sizes[0]) / float64(sizes[i])
 		}},
-		{"Allocated per item", "1 = in a call of 1,000 items", func(p []point, i int) float64 {
+		{"Allocated per item", "1 is a call of 1,000 items", func(p []point, i int) float64 {
 			return p[i].Bytes / p[0].Bytes * float64(sizes[0]) / float64(sizes[i])
 		}},
 		{"Peak memory of the process", "MB", func(p []point, i int) float64 { return p[i].Peak / 1e6 }},

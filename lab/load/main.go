@@ -2,12 +2,15 @@
 // each with some goroutines, log to runs of their own, as fast as they can and with the default client; Python's client
 // does the same beside them.
 //
-//	go -C lab run ./load [-small] [-servers "3.17.2 3.17.2-postgres"] [-workers "1 4"] [-metrics 1000000] [-seconds 8]
+//	go -C lab run ./load [-small] [-servers "3.17.2 3.17.2-postgres"] [-workers "1 4"] [-metrics 1000000] [-seconds 8] [-only REGEXP]
 //
 // For each server and number of workers it prints a row for each load: LogMetric by 1 to 64 goroutines and 1 to 16
-// processes, LogBatch of 1,000 metrics by 1 to 64 goroutines, and with one worker also a single LogBatch of -metrics and the
-// same of Python's client. -small does a little of it in a minute, and fails if a call fails. -env sets variables of the
-// server, such as "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE=20"; those of the clients are inherited.
+// processes, LogBatch of 1,000 metrics by 1 to 64 goroutines and by processes, LogBatch of 10 by 128 goroutines in all,
+// Python's client, and with one worker also a single LogBatch of -metrics. -only chooses rows, such as "Go 16 x 8". -small
+// does a little of it in a minute, and fails if a call fails.
+//
+// -env and -args are variables and arguments for the server, such as "MLFLOW_SQLALCHEMYSTORE_POOL_SIZE=20". The clients
+// inherit the variables of this program.
 //
 // Processor time is read from /proc, so this runs on Linux only. Server and clients share the machine.
 package main
@@ -19,7 +22,9 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -49,7 +54,13 @@ func run(ctx context.Context) error {
 	metrics := flag.Int("metrics", 1_000_000, "in the single LogBatch")
 	seconds := flag.Float64("seconds", 8, "how long clients start calls for one row")
 	env := flag.String("env", "", "variables for the server, as NAME=value")
+	args := flag.String("args", "", "arguments for the server")
+	only := flag.String("only", "", "do the loads whose client, numbers and call match")
 	flag.Parse()
+	chosen, err := regexp.Compile(*only)
+	if err != nil {
+		return err
+	}
 	if *small {
 		*names, *workers, *metrics, *seconds = servers.Newest, "1", 20_000, 1
 	}
@@ -65,7 +76,8 @@ func run(ctx context.Context) error {
 			if *small {
 				loads = smallLoads(*seconds, *metrics)
 			}
-			options := servers.Options{Args: []string{"--workers", n}, Env: strings.Fields(*env)}
+			loads = slices.DeleteFunc(loads, func(l load) bool { return !chosen.MatchString(l.String()) })
+			options := servers.Options{Args: append([]string{"--workers", n}, strings.Fields(*args)...), Env: strings.Fields(*env)}
 			failed, err := onServer(ctx, name, options, loads)
 			if err != nil {
 				return fmt.Errorf("%s with %s workers: %w", name, n, err)
@@ -85,6 +97,18 @@ type load struct {
 	job
 }
 
+// String returns what -only is matched with.
+func (l load) String() string {
+	client, call := "Go", "LogMetric"
+	if l.python {
+		client = "Python"
+	}
+	if l.Size > 0 {
+		call = fmt.Sprintf("LogBatch of %d", l.Size)
+	}
+	return fmt.Sprintf("%s | %d x %d | %s", client, l.processes, l.Goroutines, call)
+}
+
 // loadsOf returns the rows for each server: alone, up to the 8 connections of a client, and beyond.
 func loadsOf(seconds float64) []load {
 	var loads []load
@@ -102,6 +126,8 @@ func loadsOf(seconds float64) []load {
 	for _, processes := range []int{4, 16} {
 		loads = append(loads, load{processes: processes, job: job{Size: 1000, Goroutines: 1, Seconds: seconds}})
 	}
+	// More writes in flight than a worker has connections to its database, with few metrics in each, so that they are many.
+	loads = append(loads, load{processes: 16, job: job{Size: 10, Goroutines: 8, Seconds: seconds}})
 	return append(loads,
 		load{python: true, processes: 1, job: job{Goroutines: 1, Seconds: seconds}},
 		load{python: true, processes: 1, job: job{Goroutines: 8, Seconds: seconds}},
@@ -134,7 +160,7 @@ func onServer(ctx context.Context, name string, options servers.Options, loads [
 	for _, load := range loads {
 		row, err := load.measure(ctx, server)
 		if err != nil {
-			return failed, errors.Join(err, server.Stop())
+			return failed, errors.Join(err, server.Remove())
 		}
 		row.print(name, options.Args[1], load)
 		failed += row.failed

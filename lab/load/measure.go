@@ -98,7 +98,7 @@ func (l load) start(ctx context.Context, server *servers.Server) (*process, erro
 	}
 	p.out = bufio.NewScanner(out)
 	p.out.Buffer(nil, 64<<20) // a report is one line
-	if !p.out.Scan() { // the line that says so
+	if !p.out.Scan() {        // the line that says so
 		return nil, p.failure()
 	}
 	return p, nil
@@ -137,20 +137,13 @@ func printHead() {
 
 // print prints a row. Processor time is in ms per 1,000 metrics.
 func (w *row) print(server, workers string, l load) {
-	client, call := "Go", "LogMetric"
-	if l.python {
-		client = "Python"
-	}
-	if l.Size > 0 {
-		call = fmt.Sprintf("LogBatch of %d", l.Size)
-	}
 	retries := "?"
 	if w.Attempts >= 0 {
 		retries = fmt.Sprint(w.Attempts - w.requests(l))
 	}
 	metrics := float64(len(w.Latencies) * max(1, l.Size))
-	fmt.Printf("| %s | %s | %s | %d x %d | %s | %.1f | %.0f | %s | %s | %s | %s | %d | %.1f | %.0f |\n",
-		server, workers, client, l.processes, l.Goroutines, call, w.Seconds, metrics/w.Seconds,
+	fmt.Printf("| %s | %s | %v | %.1f | %.0f | %s | %s | %s | %s | %d | %.1f | %.0f |\n",
+		server, workers, l, w.Seconds, metrics/w.Seconds,
 		w.latency(0.5), w.latency(0.99), w.latency(1), retries, w.failed, w.CPU*1e6/metrics, w.serverCPU*1e6/metrics)
 	if w.failed > 0 {
 		fmt.Fprintf(os.Stderr, "first failure: %s\n", w.firstError)
