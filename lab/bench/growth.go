@@ -153,10 +153,10 @@ func plotGrowth(file string, points [][]point) error {
 		title, unit string
 		of          func(points []point, i int) float64
 	}{
-		{"Time per item", "1 is a call of 1,000 items", func(p []point, i int) float64 {
+		{"Time per item", "relative to 1,000 items", func(p []point, i int) float64 {
 			return p[i].Seconds / p[0].Seconds * float64(sizes[0]) / float64(sizes[i])
 		}},
-		{"Allocated per item", "1 is a call of 1,000 items", func(p []point, i int) float64 {
+		{"Allocated per item", "relative to 1,000 items", func(p []point, i int) float64 {
 			return p[i].Bytes / p[0].Bytes * float64(sizes[0]) / float64(sizes[i])
 		}},
 		{"Peak memory of the process", "MB", func(p []point, i int) float64 { return p[i].Peak / 1e6 }},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -41,9 +42,14 @@ const runID = "0123456789abcdef0123456789abcdef"
 
 var start = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 
-// metric returns a metric whose value has as many digits as those of a real training.
+// metric returns a metric with one of two kinds of values, in turn: one has all the 17 digits of a float64, the other was
+// rounded to four decimals, as many programs do with a loss.
 func metric(key string, i int) plainMetric {
-	return plainMetric{key, float64(i+1) / 7, start.UnixMilli() + int64(i), int64(i)}
+	value := float64(i+1) / 7
+	if i%2 == 0 {
+		value = math.Round(value*1e4) / 1e4
+	}
+	return plainMetric{key, value, start.UnixMilli() + int64(i), int64(i)}
 }
 
 // newRun returns a finished run.
@@ -140,10 +146,10 @@ func logMetric() operation {
 		name: "LogMetric",
 		head: headOf(nothing),
 		ours: func(ctx context.Context, c *tracking.Client) error {
-			return c.LogMetric(ctx, runID, "loss", 1.0/7, tracking.WithStep(12))
+			return c.LogMetric(ctx, runID, "loss", 0.1429, tracking.WithStep(12))
 		},
 		plain: func(ctx context.Context, p *plain) error {
-			return p.logMetric(ctx, plainMetric{"loss", 1.0 / 7, time.Now().UnixMilli(), 12})
+			return p.logMetric(ctx, plainMetric{"loss", 0.1429, time.Now().UnixMilli(), 12})
 		},
 	}
 }
