@@ -4,10 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"syscall"
 	"text/tabwriter"
@@ -52,21 +52,24 @@ type point struct {
 }
 
 // growth measures each operation in each size, prints the points and plots them.
-func growth(ctx context.Context, most int, file string) error {
+func growth(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("growth", flag.ExitOnError)
+	most := flags.Int("most", sizes[len(sizes)-1], "items in a call")
+	file := flags.String("plot", "", "write a plot to this SVG file")
+	_ = flags.Parse(args) // exits
 	uri, stop, err := startServer(ctx)
 	if err != nil {
 		return err
 	}
-	points, err := measureGrowth(ctx, uri, most)
-	if err := errors.Join(err, stop()); err != nil || file == "" {
+	points, err := measureGrowth(ctx, uri, *most)
+	if err := errors.Join(err, stop()); err != nil || *file == "" {
 		return err
 	}
-	return plotGrowth(file, points)
+	return plotGrowth(*file, points)
 }
 
 func measureGrowth(ctx context.Context, uri string, most int) (points [][]point, err error) {
-	fmt.Printf("%s, %s/%s, %d cores, %s; over loopback, each row is the fastest of %d processes.\n\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), time.Now().Format(time.DateOnly), attempts)
+	fmt.Printf("%s; over loopback, each row is the fastest of %d processes.\n\n", machine(), attempts)
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
 	fmt.Fprintln(out, "| operation\t| items\t| time\t| time per item\t| allocated per item\t| peak memory of the process\t|")
 	fmt.Fprintln(out, "|---\t|---\t|---\t|---\t|---\t|---\t|")
@@ -122,14 +125,14 @@ func measurePoint(ctx context.Context, uri string, number int) (p point, err err
 		return p, err
 	}
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		p.Peak = float64(usage.Maxrss * 1024)
+		p.Peak = float64(usage.Maxrss) * 1024 // in KB on Linux
 	}
 	return p, nil
 }
 
-// printPoint calls an operation for a second, at least once after the first call, and prints the median.
-func printPoint(ctx context.Context, number string) error {
-	i, err := strconv.Atoi(number)
+// printPoint calls the operation of a number for a second, at least once after the first call, and prints the median.
+func printPoint(ctx context.Context, args []string) error {
+	i, err := strconv.Atoi(args[0])
 	if err != nil {
 		return err
 	}

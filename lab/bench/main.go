@@ -20,48 +20,29 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"regexp"
-	"strings"
 	"syscall"
-	"time"
 )
 
+// commands are those of the package comment and, for the program's own use, what it starts in other processes.
+var commands = map[string]func(ctx context.Context, args []string) error{
+	"table":  table,
+	"growth": growth,
+	"serve":  serve,
+	"point":  printPoint,
+}
+
 func main() {
+	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
+		fmt.Fprintln(os.Stderr, "usage: go -C lab run ./bench table | growth; see go -C lab doc ./bench")
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	if err := commands[os.Args[1]](ctx, os.Args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
-}
-
-func run(ctx context.Context, args []string) error {
-	command, args := strings.Join(args[:min(1, len(args))], ""), args[min(1, len(args)):]
-	flags := flag.NewFlagSet(command, flag.ExitOnError)
-	switch command {
-	case "table":
-		rounds := flags.Int("rounds", 30, "of each operation")
-		slice := flags.Duration("slice", 50*time.Millisecond, "the share of each client in a round, at least one call")
-		only := flags.String("only", "", "measure the operations whose name matches")
-		_ = flags.Parse(args) // exits
-		chosen, err := regexp.Compile(*only)
-		if err != nil {
-			return err
-		}
-		return table(ctx, chosen, *rounds, *slice)
-	case "growth":
-		most := flags.Int("most", 1_000_000, "items")
-		file := flags.String("plot", "", "write a plot to this SVG file")
-		_ = flags.Parse(args) // exits
-		return growth(ctx, *most, *file)
-	case "point": // for the program's own use: one call, measured in its own process
-		return printPoint(ctx, strings.Join(args, " "))
-	case "serve": // for the program's own use: the server, until standard input ends
-		return serve(ctx)
-	}
-	return fmt.Errorf("%q is no command: table and growth are; see go -C lab doc ./bench", command)
 }

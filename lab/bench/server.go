@@ -90,7 +90,7 @@ func (a answerer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve responds on a free port, which it prints, until standard input ends.
-func serve(ctx context.Context) error {
+func serve(ctx context.Context, _ []string) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -27,40 +29,56 @@ var columns = []string{
 }
 
 // table measures all operations that match, in both places, and prints them.
-func table(ctx context.Context, chosen *regexp.Regexp, rounds int, slice time.Duration) error {
+func table(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("table", flag.ExitOnError)
+	only := flags.String("only", "", "measure the operations whose name matches")
+	var how settings
+	flags.IntVar(&how.rounds, "rounds", 30, "of each operation")
+	flags.DurationVar(&how.slice, "slice", 50*time.Millisecond, "the share of each client in a round, at least one call")
+	_ = flags.Parse(args) // exits
+	var err error
+	if how.only, err = regexp.Compile(*only); err != nil {
+		return err
+	}
 	uri, stop, err := startServer(ctx)
 	if err != nil {
 		return err
 	}
-	places := []place{
-		{"In memory", "http://in.memory", &http.Client{Transport: served()}},
-		{"Over loopback, the server in a process of its own", uri, nil},
+	fmt.Printf("%s; medians of %d rounds, with quartiles.\n", machine(), how.rounds)
+	err = measurePlace(ctx, place{"In memory", "http://in.memory", &http.Client{Transport: served()}}, how)
+	if err == nil {
+		err = measurePlace(ctx, place{"Over loopback, the server in a process of its own", uri, nil}, how)
 	}
-	fmt.Printf("%s, %s/%s, %d cores, %s; medians of %d rounds, with quartiles.\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), time.Now().Format(time.DateOnly), rounds)
-	for _, place := range places {
-		if err := measurePlace(ctx, place, chosen, rounds, slice); err != nil {
-			_ = stop()
-			return err
-		}
-	}
-	return stop()
+	return errors.Join(err, stop())
 }
 
-func measurePlace(ctx context.Context, place place, chosen *regexp.Regexp, rounds int, slice time.Duration) error {
+// settings say what to measure, and how often.
+type settings struct {
+	only   *regexp.Regexp
+	rounds int
+	slice  time.Duration
+}
+
+// machine says what the figures depend on.
+func machine() string {
+	return fmt.Sprintf("%s, %s/%s, %d cores, %s",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), time.Now().Format(time.DateOnly))
+}
+
+func measurePlace(ctx context.Context, place place, how settings) error {
 	fmt.Printf("\n### %s\n\n", place.name)
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
 	fmt.Fprintln(out, "| "+strings.Join(columns, "\t| ")+"\t|")
 	fmt.Fprintln(out, "|"+strings.Repeat("---\t|", len(columns)))
 	for i, op := range operations() {
-		if !chosen.MatchString(op.name) {
+		if !how.only.MatchString(op.name) {
 			continue
 		}
 		clients, err := newClients(ctx, op, place, i)
 		if err != nil {
 			return fmt.Errorf("%s: %w", op.name, err)
 		}
-		results, err := interleave(clients, rounds, slice)
+		results, err := interleave(clients, how.rounds, how.slice)
 		if err != nil {
 			return fmt.Errorf("%s: %w", op.name, err)
 		}

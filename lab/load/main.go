@@ -67,6 +67,7 @@ func run(ctx context.Context) error {
 	fmt.Printf("%s, %s/%s, %d cores for servers and clients, %s.\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), time.Now().Format(time.DateOnly))
 	printHead()
+	sum := newSummary()
 	for name := range strings.FieldsSeq(*names) {
 		for n := range strings.FieldsSeq(*workers) {
 			loads := loadsOf(*seconds)
@@ -78,14 +79,14 @@ func run(ctx context.Context) error {
 			}
 			loads = slices.DeleteFunc(loads, func(l load) bool { return !chosen.MatchString(l.String()) })
 			options := servers.Options{Args: append([]string{"--workers", n}, strings.Fields(*args)...), Env: strings.Fields(*env)}
-			failed, err := onServer(ctx, name, options, loads)
-			if err != nil {
+			if err := onServer(ctx, name, options, loads, sum); err != nil {
 				return fmt.Errorf("%s with %s workers: %w", name, n, err)
 			}
-			if *small && failed > 0 {
-				return fmt.Errorf("%d calls failed", failed)
-			}
 		}
+	}
+	sum.print()
+	if *small && sum.failed > 0 {
+		return fmt.Errorf("%d calls failed", sum.failed)
 	}
 	return nil
 }
@@ -151,19 +152,19 @@ func smallLoads(seconds float64, metrics int) []load {
 	}, singleBatches(metrics)...)
 }
 
-// onServer starts a server, prints a row for each load, and returns how many calls failed.
-func onServer(ctx context.Context, name string, options servers.Options, loads []load) (failed int, err error) {
+// onServer starts a server, and prints a row for each load.
+func onServer(ctx context.Context, name string, options servers.Options, loads []load, sum *summary) error {
 	server, err := servers.Start(ctx, name, options)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	for _, load := range loads {
 		row, err := load.measure(ctx, server)
 		if err != nil {
-			return failed, errors.Join(err, server.Remove())
+			return errors.Join(err, server.Remove())
 		}
 		row.print(name, options.Args[1], load)
-		failed += row.failed
+		sum.add(name+", "+options.Args[1]+" workers", load, row)
 	}
-	return failed, server.Remove()
+	return server.Remove()
 }

@@ -11,8 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/lab/servers"
@@ -127,38 +125,4 @@ func (p *process) report() (r report, err error) {
 // failure says why a process ended early.
 func (p *process) failure() error {
 	return fmt.Errorf("client: %w\n%s", errors.Join(p.out.Err(), p.cmd.Wait()), p.cmd.Stderr)
-}
-
-func printHead() {
-	fmt.Println("| server | workers | client | processes x goroutines | call | seconds | metrics/s | median | 99 % | slowest " +
-		"| retries | failed | client CPU | server CPU |")
-	fmt.Println(strings.Repeat("|---", 14) + "|")
-}
-
-// print prints a row. Processor time is in ms per 1,000 metrics.
-func (w *row) print(server, workers string, l load) {
-	retries := "?"
-	if w.Attempts >= 0 {
-		retries = fmt.Sprint(w.Attempts - w.requests(l))
-	}
-	metrics := float64(len(w.Latencies) * max(1, l.Size))
-	fmt.Printf("| %s | %s | %v | %.1f | %.0f | %s | %s | %s | %s | %d | %.1f | %.0f |\n",
-		server, workers, l, w.Seconds, metrics/w.Seconds,
-		w.latency(0.5), w.latency(0.99), w.latency(1), retries, w.failed, w.CPU*1e6/metrics, w.serverCPU*1e6/metrics)
-	if w.failed > 0 {
-		fmt.Fprintf(os.Stderr, "first failure: %s\n", w.firstError)
-	}
-}
-
-// requests returns how many requests the calls take without retries.
-func (w *row) requests(l load) int {
-	return (len(w.Latencies) + w.failed) * max(1, (l.Size+999)/1000)
-}
-
-func (w *row) latency(q float64) string {
-	if len(w.Latencies) == 0 {
-		return "-"
-	}
-	sorted := slices.Sorted(slices.Values(w.Latencies))
-	return fmt.Sprintf("%.0f ms", 1000*sorted[int(q*float64(len(sorted)-1)+0.5)])
 }

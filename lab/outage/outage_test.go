@@ -140,9 +140,13 @@ func TestClientsDoNotComeBackTogether(t *testing.T) {
 // The more attempts, the longer an outage may last.
 func TestHowManyClientsGiveUp(t *testing.T) {
 	t.Parallel()
-	attempts := []int{8, 10, 12, 16, 20}
-	lines := fmt.Sprintf("| outage | %d attempts | %d | %d | %d | %d |\n|---|---|---|---|---|---|\n",
-		attempts[0], attempts[1], attempts[2], attempts[3], attempts[4])
+	attempts := []int{8, 10, 12, 16, 20, 24}
+	lines, rule := "| outage |", "\n|---|"
+	for _, n := range attempts {
+		lines += fmt.Sprintf(" %d attempts |", n)
+		rule += "---|"
+	}
+	lines += rule + "\n"
 	for _, away := range []time.Duration{10 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute} {
 		var gaveUp []int
 		lines += fmt.Sprintf("| %v |", away)
