@@ -14,6 +14,8 @@ LINT := GOTOOLCHAIN=auto go tool -modfile=$(CURDIR)/lint.mod golangci-lint
 # ended.
 LAB := go -C lab build -o ../.mlflow/bin/lab ./cmd && exec .mlflow/bin/lab
 
+BENCH := go -C lab build -o ../.mlflow/bin/bench ./bench && exec .mlflow/bin/bench
+
 .PHONY: demo
 demo: ## Run examples/quickstart against a real MLflow server, installed on first use (PORT=5000 SERVER=3.17.2)
 	@$(LAB) demo
@@ -39,6 +41,10 @@ chaos: ## Break connections to a real server, kill it, and compare what is left 
 .PHONY: rivals
 rivals: ## Let processes compete for runs with the same idempotency keys (KEYS=50 SEED=1)
 	@go -C lab build -o ../.mlflow/bin/rivals ./rivals && exec .mlflow/bin/rivals $(if $(KEYS),-keys $(KEYS)) $(if $(SEED),-seed $(SEED))
+
+.PHONY: outage
+outage: ## Simulate 1,000 clients through an outage on a virtual clock, and plot it in docs/outage.svg
+	@go -C lab test -count=1 -v ./outage -plot $(CURDIR)/docs/outage.svg
 
 .PHONY: record
 record: ## Record testdata/ from real servers (SERVERS="3.17.2", RUN=TestName)
@@ -141,8 +147,16 @@ vulncheck: ## Look for known vulnerabilities, where the database of them can be 
 	case "$$out" in *"fetching vulnerabilities"*) echo "Not checked: the database cannot be reached." ;; *) exit 1 ;; esac
 
 .PHONY: bench
-bench: ## Run the benchmarks
-	go test -run '^$$' -bench . -benchmem ./...
+bench: ## Measure the library beside net/http and encoding/json by hand (ARGS="-only LogBatch -rounds 5")
+	@$(BENCH) table $(ARGS)
+
+.PHONY: growth
+growth: ## Measure how cost grows from 1,000 items to 1,000,000, and plot it in docs/growth.svg
+	@$(BENCH) growth -plot docs/growth.svg
+
+.PHONY: load
+load: ## Measure how much real servers take, and what that costs (ARGS=-small takes a minute, all of it half an hour)
+	@go -C lab build -o ../.mlflow/bin/load ./load && exec .mlflow/bin/load $(ARGS)
 
 .PHONY: ci
 ci: ## Check everything, as .ci/run does; takes most of an hour

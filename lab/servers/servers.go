@@ -128,6 +128,16 @@ func (s *Server) startAll(ctx context.Context) (err error) {
 // Port returns the port that the server listens on.
 func (s *Server) Port() int { return s.port }
 
+// PIDs returns the processes that the server was started as: its own and, on PostgreSQL, that of the database. Their
+// workers are below them.
+func (s *Server) PIDs() []int {
+	pids := []int{s.process.cmd.Process.Pid}
+	if s.database != nil {
+		pids = append(pids, s.database.process.cmd.Process.Pid)
+	}
+	return pids
+}
+
 // Done is closed when the server has ended, asked to or not.
 func (s *Server) Done() <-chan struct{} { return s.process.done }
 
