@@ -31,23 +31,23 @@ type CreateExperimentRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *CreateExperimentRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
+	start := len(data)
 	if v.ArtifactLocation != "" {
-		data = wire.AppendName(data, "artifact_location")
+		data = append(data, `,"artifact_location":`...)
 		data = wire.AppendText(data, v.ArtifactLocation)
 	}
-	data = wire.AppendName(data, "name")
+	data = append(data, `,"name":`...)
 	data = wire.AppendText(data, v.Name)
 	if len(v.Tags) > 0 {
-		data = wire.AppendName(data, "tags")
-		data = append(data, '[')
+		data = append(data, `,"tags":`...)
+		beginTags := len(data)
 		for i := range v.Tags {
-			data = wire.AppendComma(data)
+			data = append(data, ',')
 			data = v.Tags[i].AppendJSON(data)
 		}
-		data = append(data, ']')
+		data = wire.EndList(data, beginTags)
 	}
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // CreateExperimentResult defines model for CreateExperimentResult.
@@ -89,29 +89,29 @@ type CreateRunRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *CreateRunRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "experiment_id")
+	start := len(data)
+	data = append(data, `,"experiment_id":`...)
 	data = wire.AppendText(data, string(v.ExperimentID))
 	if v.RunName != "" {
-		data = wire.AppendName(data, "run_name")
+		data = append(data, `,"run_name":`...)
 		data = wire.AppendText(data, v.RunName)
 	}
-	data = wire.AppendName(data, "start_time")
+	data = append(data, `,"start_time":`...)
 	data = v.StartTime.AppendJSON(data)
 	if len(v.Tags) > 0 {
-		data = wire.AppendName(data, "tags")
-		data = append(data, '[')
+		data = append(data, `,"tags":`...)
+		beginTags := len(data)
 		for i := range v.Tags {
-			data = wire.AppendComma(data)
+			data = append(data, ',')
 			data = v.Tags[i].AppendJSON(data)
 		}
-		data = append(data, ']')
+		data = wire.EndList(data, beginTags)
 	}
 	if v.UserID != "" {
-		data = wire.AppendName(data, "user_id")
+		data = append(data, `,"user_id":`...)
 		data = wire.AppendText(data, v.UserID)
 	}
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // CreateRunResult defines model for CreateRunResult.
@@ -157,24 +157,24 @@ type Dataset struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *Dataset) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "digest")
+	start := len(data)
+	data = append(data, `,"digest":`...)
 	data = wire.AppendText(data, v.Digest)
-	data = wire.AppendName(data, "name")
+	data = append(data, `,"name":`...)
 	data = wire.AppendText(data, v.Name)
 	if v.Profile != "" {
-		data = wire.AppendName(data, "profile")
+		data = append(data, `,"profile":`...)
 		data = wire.AppendText(data, v.Profile)
 	}
 	if v.Schema != "" {
-		data = wire.AppendName(data, "schema")
+		data = append(data, `,"schema":`...)
 		data = wire.AppendText(data, v.Schema)
 	}
-	data = wire.AppendName(data, "source")
+	data = append(data, `,"source":`...)
 	data = wire.AppendText(data, v.Source)
-	data = wire.AppendName(data, "source_type")
+	data = append(data, `,"source_type":`...)
 	data = wire.AppendText(data, v.SourceType)
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 var jsonDataset = wire.Object{
@@ -217,19 +217,19 @@ type DatasetInput struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *DatasetInput) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "dataset")
+	start := len(data)
+	data = append(data, `,"dataset":`...)
 	data = v.Dataset.AppendJSON(data)
 	if len(v.Tags) > 0 {
-		data = wire.AppendName(data, "tags")
-		data = append(data, '[')
+		data = append(data, `,"tags":`...)
+		beginTags := len(data)
 		for i := range v.Tags {
-			data = wire.AppendComma(data)
+			data = append(data, ',')
 			data = v.Tags[i].AppendJSON(data)
 		}
-		data = append(data, ']')
+		data = wire.EndList(data, beginTags)
 	}
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 var jsonDatasetInput = wire.Object{
@@ -261,10 +261,10 @@ type DeleteExperimentRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *DeleteExperimentRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "experiment_id")
+	start := len(data)
+	data = append(data, `,"experiment_id":`...)
 	data = wire.AppendText(data, string(v.ExperimentID))
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // DeleteExperimentTagRequest defines model for DeleteExperimentTagRequest.
@@ -276,12 +276,12 @@ type DeleteExperimentTagRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *DeleteExperimentTagRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "experiment_id")
+	start := len(data)
+	data = append(data, `,"experiment_id":`...)
 	data = wire.AppendText(data, string(v.ExperimentID))
-	data = wire.AppendName(data, "key")
+	data = append(data, `,"key":`...)
 	data = wire.AppendText(data, v.Key)
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // DeleteRunRequest defines model for DeleteRunRequest.
@@ -292,10 +292,10 @@ type DeleteRunRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *DeleteRunRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "run_id")
+	start := len(data)
+	data = append(data, `,"run_id":`...)
 	data = wire.AppendText(data, string(v.RunID))
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // DeleteTagRequest defines model for DeleteTagRequest.
@@ -308,12 +308,12 @@ type DeleteTagRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *DeleteTagRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "key")
+	start := len(data)
+	data = append(data, `,"key":`...)
 	data = wire.AppendText(data, v.Key)
-	data = wire.AppendName(data, "run_id")
+	data = append(data, `,"run_id":`...)
 	data = wire.AppendText(data, string(v.RunID))
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // EmptyResponse An object without properties. What has any is not the response of a success.
@@ -424,12 +424,12 @@ type ExperimentTag struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *ExperimentTag) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "key")
+	start := len(data)
+	data = append(data, `,"key":`...)
 	data = wire.AppendText(data, v.Key)
-	data = wire.AppendName(data, "value")
+	data = append(data, `,"value":`...)
 	data = wire.AppendText(data, v.Value)
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 var jsonExperimentTag = wire.Object{
@@ -552,12 +552,12 @@ type InputTag struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *InputTag) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "key")
+	start := len(data)
+	data = append(data, `,"key":`...)
 	data = wire.AppendText(data, v.Key)
-	data = wire.AppendName(data, "value")
+	data = append(data, `,"value":`...)
 	data = wire.AppendText(data, v.Value)
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 var jsonInputTag = wire.Object{
@@ -592,31 +592,31 @@ type LogBatchRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *LogBatchRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "metrics")
-	data = append(data, '[')
+	start := len(data)
+	data = append(data, `,"metrics":`...)
+	beginMetrics := len(data)
 	for i := range v.Metrics {
-		data = wire.AppendComma(data)
+		data = append(data, ',')
 		data = v.Metrics[i].AppendJSON(data)
 	}
-	data = append(data, ']')
-	data = wire.AppendName(data, "params")
-	data = append(data, '[')
+	data = wire.EndList(data, beginMetrics)
+	data = append(data, `,"params":`...)
+	beginParams := len(data)
 	for i := range v.Params {
-		data = wire.AppendComma(data)
+		data = append(data, ',')
 		data = v.Params[i].AppendJSON(data)
 	}
-	data = append(data, ']')
-	data = wire.AppendName(data, "run_id")
+	data = wire.EndList(data, beginParams)
+	data = append(data, `,"run_id":`...)
 	data = wire.AppendText(data, string(v.RunID))
-	data = wire.AppendName(data, "tags")
-	data = append(data, '[')
+	data = append(data, `,"tags":`...)
+	beginTags := len(data)
 	for i := range v.Tags {
-		data = wire.AppendComma(data)
+		data = append(data, ',')
 		data = v.Tags[i].AppendJSON(data)
 	}
-	data = append(data, ']')
-	return append(data, '}')
+	data = wire.EndList(data, beginTags)
+	return wire.EndObject(data, start)
 }
 
 // LogInputsRequest defines model for LogInputsRequest.
@@ -629,17 +629,17 @@ type LogInputsRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *LogInputsRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "datasets")
-	data = append(data, '[')
+	start := len(data)
+	data = append(data, `,"datasets":`...)
+	beginDatasets := len(data)
 	for i := range v.Datasets {
-		data = wire.AppendComma(data)
+		data = append(data, ',')
 		data = v.Datasets[i].AppendJSON(data)
 	}
-	data = append(data, ']')
-	data = wire.AppendName(data, "run_id")
+	data = wire.EndList(data, beginDatasets)
+	data = append(data, `,"run_id":`...)
 	data = wire.AppendText(data, string(v.RunID))
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // LogMetricRequest defines model for LogMetricRequest.
@@ -672,30 +672,30 @@ type LogMetricRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *LogMetricRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
+	start := len(data)
 	if v.DatasetDigest != "" {
-		data = wire.AppendName(data, "dataset_digest")
+		data = append(data, `,"dataset_digest":`...)
 		data = wire.AppendText(data, v.DatasetDigest)
 	}
 	if v.DatasetName != "" {
-		data = wire.AppendName(data, "dataset_name")
+		data = append(data, `,"dataset_name":`...)
 		data = wire.AppendText(data, v.DatasetName)
 	}
-	data = wire.AppendName(data, "key")
+	data = append(data, `,"key":`...)
 	data = wire.AppendText(data, v.Key)
 	if v.ModelID != "" {
-		data = wire.AppendName(data, "model_id")
+		data = append(data, `,"model_id":`...)
 		data = wire.AppendText(data, v.ModelID)
 	}
-	data = wire.AppendName(data, "run_id")
+	data = append(data, `,"run_id":`...)
 	data = wire.AppendText(data, string(v.RunID))
-	data = wire.AppendName(data, "step")
+	data = append(data, `,"step":`...)
 	data = v.Step.AppendJSON(data)
-	data = wire.AppendName(data, "timestamp")
+	data = append(data, `,"timestamp":`...)
 	data = v.Timestamp.AppendJSON(data)
-	data = wire.AppendName(data, "value")
+	data = append(data, `,"value":`...)
 	data = v.Value.AppendJSON(data)
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // LogParamRequest defines model for LogParamRequest.
@@ -709,14 +709,14 @@ type LogParamRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *LogParamRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "key")
+	start := len(data)
+	data = append(data, `,"key":`...)
 	data = wire.AppendText(data, v.Key)
-	data = wire.AppendName(data, "run_id")
+	data = append(data, `,"run_id":`...)
 	data = wire.AppendText(data, string(v.RunID))
-	data = wire.AppendName(data, "value")
+	data = append(data, `,"value":`...)
 	data = wire.AppendText(data, v.Value)
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // Metric One point of a metric.
@@ -740,16 +740,16 @@ type Metric struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *Metric) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "key")
+	start := len(data)
+	data = append(data, `,"key":`...)
 	data = wire.AppendText(data, v.Key)
-	data = wire.AppendName(data, "step")
+	data = append(data, `,"step":`...)
 	data = v.Step.AppendJSON(data)
-	data = wire.AppendName(data, "timestamp")
+	data = append(data, `,"timestamp":`...)
 	data = v.Timestamp.AppendJSON(data)
-	data = wire.AppendName(data, "value")
+	data = append(data, `,"value":`...)
 	data = v.Value.AppendJSON(data)
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 var jsonMetric = wire.Object{
@@ -791,12 +791,12 @@ type Param struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *Param) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "key")
+	start := len(data)
+	data = append(data, `,"key":`...)
 	data = wire.AppendText(data, v.Key)
-	data = wire.AppendName(data, "value")
+	data = append(data, `,"value":`...)
 	data = wire.AppendText(data, v.Value)
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 var jsonParam = wire.Object{
@@ -827,10 +827,10 @@ type RestoreExperimentRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *RestoreExperimentRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "experiment_id")
+	start := len(data)
+	data = append(data, `,"experiment_id":`...)
 	data = wire.AppendText(data, string(v.ExperimentID))
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // RestoreRunRequest defines model for RestoreRunRequest.
@@ -841,10 +841,10 @@ type RestoreRunRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *RestoreRunRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "run_id")
+	start := len(data)
+	data = append(data, `,"run_id":`...)
 	data = wire.AppendText(data, string(v.RunID))
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // Run A run. Besides what is listed, responses can hold `outputs` (models) from 3.0 on, which belong to operations
@@ -1089,12 +1089,12 @@ type RunTag struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *RunTag) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "key")
+	start := len(data)
+	data = append(data, `,"key":`...)
 	data = wire.AppendText(data, v.Key)
-	data = wire.AppendName(data, "value")
+	data = append(data, `,"value":`...)
 	data = wire.AppendText(data, v.Value)
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 var jsonRunTag = wire.Object{
@@ -1157,31 +1157,31 @@ type SearchExperimentsRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *SearchExperimentsRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
+	start := len(data)
 	if v.Filter != "" {
-		data = wire.AppendName(data, "filter")
+		data = append(data, `,"filter":`...)
 		data = wire.AppendText(data, v.Filter)
 	}
-	data = wire.AppendName(data, "max_results")
+	data = append(data, `,"max_results":`...)
 	data = strconv.AppendInt(data, int64(v.MaxResults), 10)
 	if len(v.OrderBy) > 0 {
-		data = wire.AppendName(data, "order_by")
-		data = append(data, '[')
+		data = append(data, `,"order_by":`...)
+		beginOrderBy := len(data)
 		for i := range v.OrderBy {
-			data = wire.AppendComma(data)
+			data = append(data, ',')
 			data = wire.AppendText(data, v.OrderBy[i])
 		}
-		data = append(data, ']')
+		data = wire.EndList(data, beginOrderBy)
 	}
 	if v.PageToken != "" {
-		data = wire.AppendName(data, "page_token")
+		data = append(data, `,"page_token":`...)
 		data = wire.AppendText(data, v.PageToken)
 	}
 	if v.ViewType != "" {
-		data = wire.AppendName(data, "view_type")
+		data = append(data, `,"view_type":`...)
 		data = wire.AppendText(data, string(v.ViewType))
 	}
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // SearchExperimentsResult defines model for SearchExperimentsResult.
@@ -1237,38 +1237,38 @@ type SearchRunsRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *SearchRunsRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "experiment_ids")
-	data = append(data, '[')
+	start := len(data)
+	data = append(data, `,"experiment_ids":`...)
+	beginExperimentIDs := len(data)
 	for i := range v.ExperimentIDs {
-		data = wire.AppendComma(data)
+		data = append(data, ',')
 		data = wire.AppendText(data, v.ExperimentIDs[i])
 	}
-	data = append(data, ']')
+	data = wire.EndList(data, beginExperimentIDs)
 	if v.Filter != "" {
-		data = wire.AppendName(data, "filter")
+		data = append(data, `,"filter":`...)
 		data = wire.AppendText(data, v.Filter)
 	}
-	data = wire.AppendName(data, "max_results")
+	data = append(data, `,"max_results":`...)
 	data = strconv.AppendInt(data, int64(v.MaxResults), 10)
 	if len(v.OrderBy) > 0 {
-		data = wire.AppendName(data, "order_by")
-		data = append(data, '[')
+		data = append(data, `,"order_by":`...)
+		beginOrderBy := len(data)
 		for i := range v.OrderBy {
-			data = wire.AppendComma(data)
+			data = append(data, ',')
 			data = wire.AppendText(data, v.OrderBy[i])
 		}
-		data = append(data, ']')
+		data = wire.EndList(data, beginOrderBy)
 	}
 	if v.PageToken != "" {
-		data = wire.AppendName(data, "page_token")
+		data = append(data, `,"page_token":`...)
 		data = wire.AppendText(data, v.PageToken)
 	}
 	if v.RunViewType != "" {
-		data = wire.AppendName(data, "run_view_type")
+		data = append(data, `,"run_view_type":`...)
 		data = wire.AppendText(data, string(v.RunViewType))
 	}
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // SearchRunsResult defines model for SearchRunsResult.
@@ -1309,14 +1309,14 @@ type SetExperimentTagRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *SetExperimentTagRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "experiment_id")
+	start := len(data)
+	data = append(data, `,"experiment_id":`...)
 	data = wire.AppendText(data, string(v.ExperimentID))
-	data = wire.AppendName(data, "key")
+	data = append(data, `,"key":`...)
 	data = wire.AppendText(data, v.Key)
-	data = wire.AppendName(data, "value")
+	data = append(data, `,"value":`...)
 	data = wire.AppendText(data, v.Value)
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // SetTagRequest defines model for SetTagRequest.
@@ -1330,14 +1330,14 @@ type SetTagRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *SetTagRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "key")
+	start := len(data)
+	data = append(data, `,"key":`...)
 	data = wire.AppendText(data, v.Key)
-	data = wire.AppendName(data, "run_id")
+	data = append(data, `,"run_id":`...)
 	data = wire.AppendText(data, string(v.RunID))
-	data = wire.AppendName(data, "value")
+	data = append(data, `,"value":`...)
 	data = wire.AppendText(data, v.Value)
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // Step The step of a metric, any 64-bit integer. MLflow sends a number; servers that follow protobuf's JSON mapping send a
@@ -1359,12 +1359,12 @@ type UpdateExperimentRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *UpdateExperimentRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "experiment_id")
+	start := len(data)
+	data = append(data, `,"experiment_id":`...)
 	data = wire.AppendText(data, string(v.ExperimentID))
-	data = wire.AppendName(data, "new_name")
+	data = append(data, `,"new_name":`...)
 	data = wire.AppendText(data, v.NewName)
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // UpdateRunRequest defines model for UpdateRunRequest.
@@ -1385,22 +1385,22 @@ type UpdateRunRequest struct {
 
 // AppendJSON appends a request, or a part of one.
 func (v *UpdateRunRequest) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
+	start := len(data)
 	if v.EndTime != nil {
-		data = wire.AppendName(data, "end_time")
+		data = append(data, `,"end_time":`...)
 		data = v.EndTime.AppendJSON(data)
 	}
-	data = wire.AppendName(data, "run_id")
+	data = append(data, `,"run_id":`...)
 	data = wire.AppendText(data, string(v.RunID))
 	if v.RunName != "" {
-		data = wire.AppendName(data, "run_name")
+		data = append(data, `,"run_name":`...)
 		data = wire.AppendText(data, v.RunName)
 	}
 	if v.Status != "" {
-		data = wire.AppendName(data, "status")
+		data = append(data, `,"status":`...)
 		data = wire.AppendText(data, string(v.Status))
 	}
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 // UpdateRunResult defines model for UpdateRunResult.

@@ -72,22 +72,19 @@ func invalidMember(written []byte) (name string) {
 	return name
 }
 
-// AppendName appends the name of the next member of an object, which needs no escapes, and what is around it.
-func AppendName(data []byte, name string) []byte {
-	if data[len(data)-1] != '{' {
-		data = append(data, ',')
-	}
-	data = append(data, '"')
-	data = append(data, name...)
-	return append(data, `":`...)
-}
+// EndObject ends an object of which the members have been appended, each with a comma before it, from start on. The first
+// comma becomes the bracket.
+func EndObject(data []byte, start int) []byte { return enclose(data, start, '{', '}') }
 
-// AppendComma appends what is before the next element of a list.
-func AppendComma(data []byte) []byte {
-	if data[len(data)-1] == '[' {
-		return data
+// EndList ends a list of which the elements have been appended, each with a comma before it, from start on.
+func EndList(data []byte, start int) []byte { return enclose(data, start, '[', ']') }
+
+func enclose(data []byte, start int, opening, closing byte) []byte {
+	if len(data) == start {
+		return append(data, opening, closing)
 	}
-	return append(data, ',')
+	data[start] = opening
+	return append(data, closing)
 }
 
 // AppendText appends a string. Bytes that are not UTF-8 stay, for [Marshal] to find.

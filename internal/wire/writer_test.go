@@ -17,16 +17,18 @@ import (
 type message struct{ first, second string }
 
 func (m message) AppendJSON(data []byte) []byte {
-	data = append(data, '{')
-	data = wire.AppendName(data, "first")
+	start := len(data)
+	data = append(data, `,"first":`...)
 	data = wire.AppendText(data, m.first)
 	if m.second != "" {
-		data = wire.AppendName(data, "second")
-		data = append(data, `[{"inner":`...)
+		data = append(data, `,"second":`...)
+		list := len(data)
+		data = append(data, `,{"inner":`...)
 		data = wire.AppendText(data, m.second)
-		data = append(data, `}]`...)
+		data = append(data, '}')
+		data = wire.EndList(data, list)
 	}
-	return append(data, '}')
+	return wire.EndObject(data, start)
 }
 
 func TestMarshalRefusesWhatIsNotUTF8(t *testing.T) {
