@@ -85,7 +85,7 @@ check-clients: ## Check that Python and TypeScript clients made of openapi/mlflo
 .PHONY: docs
 docs: ## Make one page of openapi/mlflow.yaml for people, .mlflow/docs/index.html (needs Node.js)
 	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes @redocly/cli@2.77.0 build-docs openapi/mlflow.yaml \
-		--inlineBundle --openapi.showExtensions -o .mlflow/docs/index.html
+		--template openapi/page.hbs --inlineBundle --openapi.showExtensions -o .mlflow/docs/index.html
 
 .PHONY: check-tidy
 check-tidy: ## Check that go.mod holds what the library needs, and no more (make modules checks the others)
