@@ -84,10 +84,18 @@ check-stock: ## Check that others can use openapi/mlflow.yaml: a client made wit
 	cd "$$fresh"; go mod init stock 2>/dev/null; go mod edit -require github.com/oapi-codegen/runtime@v1.8.0; \
 	go mod tidy -e 2>/dev/null; go vet ./...
 
+.PHONY: check-clients
+check-clients: ## Check that Python and TypeScript clients made of openapi/mlflow.yaml work on a real server (needs Node.js)
+	@go -C lab build -o ../.mlflow/bin/clients ./clients && exec .mlflow/bin/clients
+
+.PHONY: schemathesis
+schemathesis: ## Send made-up requests to a real server, and hold its responses against openapi/mlflow.yaml (SEED=1)
+	@go -C lab build -o ../.mlflow/bin/schemathesis ./schemathesis && exec .mlflow/bin/schemathesis $(if $(SEED),-seed $(SEED))
+
 .PHONY: docs
 docs: ## Make one page of openapi/mlflow.yaml for people, .mlflow/docs/index.html (needs Node.js)
 	@REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npx --yes @redocly/cli@2.77.0 build-docs openapi/mlflow.yaml \
-		--inlineBundle --openapi.showExtensions -o .mlflow/docs/index.html
+		--template openapi/page.hbs --inlineBundle --openapi.showExtensions -o .mlflow/docs/index.html
 
 .PHONY: check-tidy
 check-tidy: ## Check that go.mod holds what the library needs, and no more (make modules checks the others)

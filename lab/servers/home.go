@@ -15,6 +15,7 @@ func (h home) uv() string                  { return filepath.Join(string(h), "uv
 func (h home) pip() string                 { return filepath.Join(h.uv(), "bin", "python") } // the Python that has pip
 func (h home) env(name string) string      { return filepath.Join(string(h), "envs", name) }
 func (h home) python(name string) string   { return filepath.Join(h.env(name), "bin", "python") }
+func (h home) tool(name string) string     { return filepath.Join(string(h), "tools", name) }
 func (h home) complete(name string) string { return filepath.Join(h.env(name), "complete") }
 
 // findHome returns the .mlflow folder of the library's module.

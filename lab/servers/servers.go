@@ -19,6 +19,7 @@
 //	uv/                 the installer, put there by pip
 //	cache/              its downloads
 //	envs/<release>/     one Python environment for each release
+//	tools/<name>/       one Python environment for each tool that is no server
 //	run/<name>-<n>/     what one server stores, and its server.log
 //
 // Only a PostgreSQL database lives elsewhere: in a temporary folder, gone when
