@@ -62,50 +62,55 @@ func growth(ctx context.Context, args []string) error {
 		return err
 	}
 	points, err := measureGrowth(ctx, uri, *most)
-	if err := errors.Join(err, stop()); err != nil || *file == "" {
+	if err := errors.Join(err, stop()); err != nil {
+		return err
+	}
+	if err := printGrowth(points); err != nil || *file == "" {
 		return err
 	}
 	return plotGrowth(*file, points)
 }
 
-func measureGrowth(ctx context.Context, uri string, most int) (points [][]point, err error) {
+// attempts is how often each point is measured, in rounds: one of them may meet a quiet moment.
+const attempts = 3
+
+// measureGrowth returns the fastest measurement of each operation in each size.
+func measureGrowth(ctx context.Context, uri string, most int) ([][]point, error) {
+	points := make([][]point, len(growing))
+	for attempt := range attempts {
+		for i, kind := range growing {
+			for j, n := range sizes {
+				if n > most {
+					break
+				}
+				p, err := measurePoint(ctx, uri, len(operations())+i*len(sizes)+j)
+				if err != nil {
+					return nil, fmt.Errorf("%s of %d %s: %w", kind.name, n, kind.items, err)
+				}
+				if attempt == 0 {
+					points[i] = append(points[i], p)
+				} else if p.Seconds < points[i][j].Seconds {
+					points[i][j] = p
+				}
+			}
+		}
+	}
+	return points, nil
+}
+
+func printGrowth(points [][]point) error {
 	fmt.Printf("%s; over loopback, each row is the fastest of %d processes.\n\n", machine(), attempts)
 	out := tabwriter.NewWriter(os.Stdout, 0, 0, 1, ' ', 0)
 	fmt.Fprintln(out, "| operation\t| items\t| time\t| time per item\t| allocated per item\t| peak memory of the process\t|")
 	fmt.Fprintln(out, "|---\t|---\t|---\t|---\t|---\t|---\t|")
-	points = make([][]point, len(growing))
 	for i, kind := range growing {
-		for j, n := range sizes {
-			if n > most {
-				break
-			}
-			p, err := bestPoint(ctx, uri, len(operations())+i*len(sizes)+j)
-			if err != nil {
-				return nil, fmt.Errorf("%s of %d %s: %w", kind.name, n, kind.items, err)
-			}
-			points[i] = append(points[i], p)
+		for j, p := range points[i] {
+			n := sizes[j]
 			fmt.Fprintf(out, "| %s\t| %s %s\t| %s\t| %s\t| %.0f bytes\t| %.0f MB\t|\n", kind.name, grouped(n), kind.items,
 				duration(p.Seconds), duration(p.Seconds/float64(n)), p.Bytes/float64(n), p.Peak/1e6)
 		}
 	}
-	return points, out.Flush()
-}
-
-// attempts is how often each point is measured: one of them may meet a quiet moment.
-const attempts = 3
-
-// bestPoint returns the fastest of several measurements.
-func bestPoint(ctx context.Context, uri string, number int) (best point, err error) {
-	for i := range attempts {
-		p, err := measurePoint(ctx, uri, number)
-		if err != nil {
-			return best, err
-		}
-		if i == 0 || p.Seconds < best.Seconds {
-			best = p
-		}
-	}
-	return best, nil
+	return out.Flush()
 }
 
 // measurePoint has a process of its own call an operation, and adds how much memory that took.
@@ -130,7 +135,8 @@ func measurePoint(ctx context.Context, uri string, number int) (p point, err err
 	return p, nil
 }
 
-// printPoint calls the operation of a number for a second, at least once after the first call, and prints the median.
+// printPoint calls the operation of a number for a second, at least twice, and prints what a call costs. Small calls then
+// pay for the garbage collector as large ones do.
 func printPoint(ctx context.Context, args []string) error {
 	i, err := strconv.Atoi(args[0])
 	if err != nil {
@@ -142,12 +148,10 @@ func printPoint(ctx context.Context, args []string) error {
 	}
 	op := served()[i]
 	var r result
-	for began := time.Now(); len(r.seconds) == 0 || time.Since(began) < time.Second; {
-		if err := r.add(func() error { return op.ours(ctx, client.Tracking()) }, 0); err != nil {
-			return err
-		}
+	if err := r.add(func() error { return op.ours(ctx, client.Tracking()) }, time.Second); err != nil {
+		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(point{Seconds: median(r.seconds), Bytes: median(r.bytes)})
+	return json.NewEncoder(os.Stdout).Encode(point{Seconds: r.seconds[0], Bytes: r.bytes[0]})
 }
 
 // plotGrowth draws time and memory side by side.
