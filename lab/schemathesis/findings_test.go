@@ -101,38 +101,15 @@ func TestWhatWasNotSentIsFound(t *testing.T) {
 	assert.Equal(t, map[string][]string{"error of the tool": {`{"message": "too slow"}`}}, found.Kinds)
 }
 
-// TestJudge expects exactly what is known, and what is rare or not.
+// TestJudge expects no more than what is known.
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	found := Findings{Kinds: make(map[string][]string)}
+	require.NoError(t, judge(found))
 	for kind := range known {
-		found.add(kind, "POST")
+		found.Kinds[kind] = []string{"a request"}
 	}
-	require.NoError(t, judge(found, true))
-	for kind := range rare {
-		found.add(kind, "POST")
-	}
-	require.NoError(t, judge(found, true))
-
-	delete(found.Kinds, "runs/log-batch: 500 TypeError in _validate_batch_log_api_req")
-	require.ErrorContains(t, judge(found, true), "1 kinds of findings")
-	require.NoError(t, judge(found, false))
-	found.add("runs/log-batch: 500 TypeError in parse_dict", "POST")
-	require.ErrorContains(t, judge(found, false), "1 kinds of findings")
-}
-
-// oneRequest returns a report of one request.
-func oneRequest(t *testing.T, checks, path string, status int, body string) string {
-	t.Helper()
-	return write(t, fmt.Sprintf(`{"ScenarioFinished": {"recorder": {"checks": {"id": [%s]}, "interactions": {"id": {
-		"request": {"method": "POST", "uri": "http://x/api/2.0/mlflow/%s?a=b", "body": null},
-		"response": {"status_code": %d, "content": {"$base64": %q}}}}}}}`,
-		checks, path, status, base64.StdEncoding.EncodeToString([]byte(body))))
-}
-
-func write(t *testing.T, content string) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "file")
-	require.NoError(t, os.WriteFile(file, []byte(strings.TrimLeft(content, "\n")), 0o600))
-	return file
+	require.NoError(t, judge(found))
+	found.Kinds["runs/get: 500 with a page"] = []string{"a request"}
+	require.ErrorContains(t, judge(found), "1 kinds of findings")
 }
