@@ -113,3 +113,19 @@ func TestJudge(t *testing.T) {
 	found.Kinds["runs/get: 500 with a page"] = []string{"a request"}
 	require.ErrorContains(t, judge(found), "1 kinds of findings")
 }
+
+// oneRequest returns a report of one request.
+func oneRequest(t *testing.T, checks, path string, status int, body string) string {
+	t.Helper()
+	return write(t, fmt.Sprintf(`{"ScenarioFinished": {"recorder": {"checks": {"id": [%s]}, "interactions": {"id": {
+		"request": {"method": "POST", "uri": "http://x/api/2.0/mlflow/%s?a=b", "body": null},
+		"response": {"status_code": %d, "content": {"$base64": %q}}}}}}}`,
+		checks, path, status, base64.StdEncoding.EncodeToString([]byte(body))))
+}
+
+func write(t *testing.T, content string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, []byte(strings.TrimLeft(content, "\n")), 0o600))
+	return file
+}
