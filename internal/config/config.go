@@ -54,6 +54,8 @@ func Resolve(options Options, machine Machine) (transport.Config, []error) {
 		Workspace:       s.Workspace.v,
 		Authorization:   s.authorization(&p),
 		Header:          options.header(),
+
+		AuthorizationChanges: s.authorizationChanges(),
 		UserAgent:       options.UserAgent,
 		Edit:            options.Edit,
 		Timeout:         s.Timeout.v,
