@@ -42,8 +42,8 @@ import (
 //
 // A server that cannot be reached, responds with 429 or 5xx, or with something that is not MLflow's, such as a login
 // page, is no failure: values stay queued, in order, and are sent again after waits that grow to 15 seconds, or as long
-// as the server's Retry-After asks, at most 5 minutes. So it is with a 401 while a token source, a request editor or the
-// program's own HTTP client may bring other credentials. The client's [RetryPolicy] has no part in it, but its time limit
+// as the server's Retry-After asks, at most 5 minutes. So it is with a 401 while a token source may bring another token, or
+// credentials come from a request editor or the program's own HTTP client. The client's [RetryPolicy] has no part in it, but its time limit
 // of an attempt counts. A run with a slow or failing request holds up no other run, as long as fewer than six do.
 //
 // Since a request may be sent again after its response was lost, a point arrives once on SQL stores, and perhaps more
@@ -68,6 +68,7 @@ type Batcher struct {
 	mu       sync.Mutex
 	runs     map[string]*runQueue // those with items
 	changed  chan struct{}        // closed and replaced when items have left, or something has ended
+	waiters  int                  // for a change
 	last     uint64               // the number of the last item
 	counts   BatcherStats         // without Lag
 	inFlight int                  // batches
@@ -199,7 +200,7 @@ func (b *Batcher) LogMetric(ctx context.Context, runID, key string, value float6
 	if err := checkMetric(logMetric.name, runID, metric); err != nil {
 		return err
 	}
-	return b.takeOne(ctx, logMetric.name, runID, b.metricItem(metric, time.Now()))
+	return b.takeOne(ctx, logMetric.name, runID, b.newMetricItem(metric, time.Now()))
 }
 
 // withOptions applies options to a metric, which only then has to be on the heap.
@@ -220,7 +221,7 @@ func (b *Batcher) LogParam(ctx context.Context, runID, key, value string) error 
 	if err := b.client.checkParam(logParam.name, key, value); err != nil {
 		return err
 	}
-	return b.takeOne(ctx, logParam.name, runID, item{kind: paramItem, key: key, text: value})
+	return b.takeOne(ctx, logParam.name, runID, item{kind: paramItem, at: b.now(), key: key, text: value})
 }
 
 // SetTag hands over a tag. It is [Client.SetTag] but for what only the server can say.
@@ -233,7 +234,7 @@ func (b *Batcher) SetTag(ctx context.Context, runID, key, value string) error {
 	if err := b.client.checkTag(setTag.name, key, value); err != nil {
 		return err
 	}
-	return b.takeOne(ctx, setTag.name, runID, item{kind: tagItem, key: key, text: value})
+	return b.takeOne(ctx, setTag.name, runID, item{kind: tagItem, at: b.now(), key: key, text: value})
 }
 
 // LogBatch hands over metrics, params and tags: params first, then tags in the order of their keys, then metrics.
@@ -256,13 +257,13 @@ func (b *Batcher) LogBatch(ctx context.Context, runID string, metrics []Metric, 
 	now := time.Now()
 	items := make([]item, 0, len(metrics)+len(params)+len(tags))
 	for _, p := range params {
-		items = append(items, item{kind: paramItem, key: p.Key, text: p.Value})
+		items = append(items, item{kind: paramItem, at: now.Sub(b.start), key: p.Key, text: p.Value})
 	}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
-		items = append(items, item{kind: tagItem, key: key, text: tags[key]})
+		items = append(items, item{kind: tagItem, at: now.Sub(b.start), key: key, text: tags[key]})
 	}
 	for _, m := range metrics {
-		items = append(items, b.metricItem(m, now))
+		items = append(items, b.newMetricItem(m, now))
 	}
 	if len(items) == 0 {
 		return nil
@@ -285,7 +286,9 @@ func (b *Batcher) Stats() BatcherStats {
 	stats := b.counts
 	now := b.now()
 	for _, q := range b.runs {
-		stats.Lag = max(stats.Lag, now-q.front().at)
+		if !q.empty() {
+			stats.Lag = max(stats.Lag, now-q.front().at)
+		}
 	}
 	return stats
 }
@@ -293,8 +296,9 @@ func (b *Batcher) Stats() BatcherStats {
 // now is the time since the batcher was made.
 func (b *Batcher) now() time.Duration { return time.Since(b.start) }
 
-func (b *Batcher) metricItem(m Metric, now time.Time) item {
-	return item{kind: metricItem, key: m.Key, value: m.Value, millis: orNow(m.Timestamp, now).UnixMilli(), step: m.Step}
+func (b *Batcher) newMetricItem(m Metric, now time.Time) item {
+	millis := orNow(m.Timestamp, now).UnixMilli()
+	return item{kind: metricItem, at: now.Sub(b.start), key: m.Key, value: m.Value, millis: millis, step: m.Step}
 }
 
 // checkMetric refuses what a client refuses of a metric.
@@ -368,8 +372,12 @@ func (b *Batcher) take(ctx context.Context, op, runID string, items []item) (tak
 // waitForChange waits until something has changed, or the context ends. The lock is held before and after.
 func (b *Batcher) waitForChange(ctx context.Context) error {
 	changed := b.changed
+	b.waiters++
 	b.mu.Unlock()
-	defer b.mu.Lock()
+	defer func() {
+		b.mu.Lock()
+		b.waiters--
+	}()
 	select {
 	case <-changed:
 		return nil
@@ -380,6 +388,9 @@ func (b *Batcher) waitForChange(ctx context.Context) error {
 
 // noteChange wakes all who wait for a change.
 func (b *Batcher) noteChange() {
+	if b.waiters == 0 {
+		return
+	}
 	close(b.changed)
 	b.changed = make(chan struct{})
 }

@@ -54,10 +54,10 @@ func (q *runQueue) counter(kind itemKind) *int {
 	return &q.metrics
 }
 
-// push appends an item, stamped and numbered.
+// push numbers an item, and appends it.
 func (b *Batcher) push(runID string, it item) {
 	b.last++
-	it.number, it.at = b.last, b.now()
+	it.number = b.last
 	q := b.restore(runID, it)
 	b.spool.add(runID, &it)
 	switch {

@@ -536,7 +536,7 @@ func TestABadRequestIsRetriedForAWhile(t *testing.T) {
 					time.Sleep(time.Second)
 				}
 				assert.Zero(t, b.Stats().Failed, "it may pass")
-				assert.EqualValues(t, 29, b.Stats().Sent, "the other run goes on")
+				assert.GreaterOrEqual(t, b.Stats().Sent, uint64(29), "the other run goes on")
 				time.Sleep(time.Minute)
 				assert.EqualValues(t, 1, b.Stats().Failed)
 				assert.Equal(t, append(steps("before", 400), steps("after", 400)...), s.metrics("r1"))
@@ -573,20 +573,25 @@ func TestA401PassesOnlyWithOtherCredentials(t *testing.T) {
 		{"a token", []mlflow.Option{mlflow.WithToken("secret-token")}, tracking.BatcherStats{Failed: 1}},
 		{"a token source", []mlflow.Option{mlflow.WithTokenSource(func(context.Context) (string, error) { return "secret-token", nil })},
 			tracking.BatcherStats{Queued: 1, Lag: time.Minute}},
-		{"a request editor", []mlflow.Option{mlflow.WithToken("secret-token"),
-			mlflow.WithRequestEditor(func(context.Context, *http.Request) error { return nil })}, tracking.BatcherStats{Queued: 1, Lag: time.Minute}},
+		{"a request editor", []mlflow.Option{mlflow.WithRequestEditor(func(context.Context, *http.Request) error { return nil })},
+			tracking.BatcherStats{Queued: 1, Lag: time.Minute}},
+		{"a token and an editor", []mlflow.Option{
+			mlflow.WithToken("secret-token"), mlflow.WithRequestEditor(func(context.Context, *http.Request) error { return nil }),
+		}, tracking.BatcherStats{Failed: 1}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			onBatchServer(t, func(t *testing.T, s *batchServer) {
 				s.before = func(*http.Request, batchRequest) (*http.Response, error) { return response(401, "who are you?"), nil }
-				b := tracking.NewBatcher(newClient(t, append(test.opts,
-					mlflow.WithTrackingURI("http://mlflow.invalid"), mlflow.WithHTTPClient(&http.Client{Transport: viaBatchServer{s}}))...))
+				client, err := mlflow.NewClient(append(test.opts,
+					mlflow.WithTrackingURI("http://mlflow.invalid"), mlflow.WithHTTPClient(&http.Client{Transport: viaBatchServer{s}}))...)
+				require.NoError(t, err)
+				b := tracking.NewBatcher(client.Tracking())
 				logSteps(t, b, "r1", "loss", 1)
 				time.Sleep(time.Minute)
 				assert.Equal(t, test.want, b.Stats())
 				s.setBefore(nil)
-				err := b.Close(t.Context())
+				err = b.Close(t.Context())
 				if test.want.Failed == 0 {
 					require.NoError(t, err)
 				} else {

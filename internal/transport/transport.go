@@ -112,11 +112,13 @@ func (c *Client) WithoutRetries() *Client {
 }
 
 // MayChangeCredentials tells whether a later request may have other credentials than one that the server refused: from a
-// token source, a request editor, or, where the client has none itself, what the caller's own doer adds.
+// token source, or, if the client has none of its own, from a request editor or the caller's doer.
 func (c *Client) MayChangeCredentials() bool {
+	if c.config.Authorization != nil {
+		return c.config.AuthorizationChanges
+	}
 	_, ours := c.http.(*http.Client)
-	own := !ours || c.config.HTTPClient != nil
-	return c.config.AuthorizationChanges || c.config.Edit != nil || (own && c.config.Authorization == nil)
+	return c.config.Edit != nil || c.config.HTTPClient != nil || !ours
 }
 
 func newClient(doer Doer, config Config) *Client {
