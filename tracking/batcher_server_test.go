@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-go/mlflow"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -275,4 +276,11 @@ func asError(t *testing.T, err error) *tracking.Error {
 	var failure *tracking.Error
 	require.ErrorAs(t, err, &failure)
 	return failure
+}
+
+// withBatchServer are the options of a client that reaches nothing but the server.
+func withBatchServer(s *batchServer) []mlflow.Option {
+	return []mlflow.Option{
+		mlflow.WithTrackingURI("http://mlflow.invalid"), mlflow.WithHTTPClient(&http.Client{Transport: viaBatchServer{s}}),
+	}
 }

@@ -333,6 +333,9 @@ func (b *Batcher) writeSpool() {
 	err := write(log)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if s.pending == nil && cap(log) < spoolSlack {
+		s.pending = log[:0]
+	}
 	s.broken = err != nil
 	if err != nil {
 		s.err = fmt.Errorf("mlflow: the spool was not written: %w", err)

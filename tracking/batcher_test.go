@@ -583,8 +583,7 @@ func TestA401PassesOnlyWithOtherCredentials(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			onBatchServer(t, func(t *testing.T, s *batchServer) {
 				s.before = func(*http.Request, batchRequest) (*http.Response, error) { return response(401, "who are you?"), nil }
-				client, err := mlflow.NewClient(append(test.opts,
-					mlflow.WithTrackingURI("http://mlflow.invalid"), mlflow.WithHTTPClient(&http.Client{Transport: viaBatchServer{s}}))...)
+				client, err := mlflow.NewClient(append(test.opts, withBatchServer(s)...)...)
 				require.NoError(t, err)
 				b := tracking.NewBatcher(client.Tracking())
 				logSteps(t, b, "r1", "loss", 1)

@@ -45,3 +45,6 @@ func exported[Request, Response any](o operation[Request, Response]) Operation {
 func AllPages(fetch func(token string) (items []int, next string, err error)) iter.Seq2[int, error] {
 	return allPages("AllRuns", fetch)
 }
+
+// BreakSpool makes writing a batcher's spool fail until its file is opened anew.
+func BreakSpool(b *Batcher) error { return b.spool.file.Close() }
