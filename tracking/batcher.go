@@ -172,6 +172,7 @@ func NewBatcher(client *Client, opts ...BatcherOption) *Batcher {
 	settings.limit = cmp.Or(settings.limit, defaultQueueLimit)
 	once := *client
 	once.transport = client.transport.WithoutRetries()
+	once.leavesNaNs = true
 	b := &Batcher{
 		client:          &once,
 		batcherSettings: settings,

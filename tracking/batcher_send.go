@@ -3,6 +3,7 @@ package tracking
 import (
 	"errors"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -117,6 +118,9 @@ func (d *delivery) send(items []item) error {
 		err := d.attempt(&items)
 		if err == nil {
 			return nil
+		}
+		if isStored(err) && slices.ContainsFunc(items, isNaNItem) {
+			return d.sendNaNsApart(items)
 		}
 		verdict := d.verdict(err)
 		if verdict == outOfReach {
@@ -322,6 +326,47 @@ func (d *delivery) sendAlike(items []item, alone item, refusal error) error {
 		return d.send(items)
 	}
 	return err
+}
+
+func isNaNItem(it item) bool { return it.kind == metricItem && math.IsNaN(it.value) }
+
+// sendNaNsApart sends items that were refused because a NaN among them is stored already, as [Client.LogBatch] does: the
+// others first, and then groups of NaNs, which grow as long as none is refused. But what is stored counts at once, so that
+// a connection that is often lost does not keep it from ending.
+func (d *delivery) sendNaNsApart(items []item) error {
+	var nans, others []item
+	for _, it := range items {
+		if isNaNItem(it) {
+			nans = append(nans, it)
+		} else {
+			others = append(others, it)
+		}
+	}
+	if err := d.send(others); err != nil {
+		return err
+	}
+	for size := 1; len(nans) > 0; {
+		group := nans[:min(size, len(nans))]
+		left := group
+		err := d.attempt(&left)
+		switch {
+		case err == nil:
+			size *= 2
+		case isStored(err) && len(group) > 1:
+			size = 1
+			continue
+		case isStored(err):
+			d.done(group, nil)
+		case d.verdict(err) == outOfReach:
+			return err
+		default:
+			if err := d.send(left); err != nil {
+				return err
+			}
+		}
+		nans = nans[len(group):]
+	}
+	return nil
 }
 
 // done notes that items are stored, or refused with an error.

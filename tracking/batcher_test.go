@@ -747,3 +747,38 @@ func TestCloseLosesNothingThatRacesWithIt(t *testing.T) {
 		assert.Len(t, s.metrics("r1"), taken)
 	}
 }
+
+// Before MLflow 3.16 an SQL store refuses a NaN that it has.
+func TestANaNThatIsStoredIsSent(t *testing.T) {
+	onBatchServer(t, func(t *testing.T, s *batchServer) {
+		stored := make(map[int64]bool)
+		s.before = func(_ *http.Request, batch batchRequest) (*http.Response, error) {
+			if rand.IntN(3) == 0 {
+				return nil, errRefusedConnection
+			}
+			for _, m := range batch.Metrics {
+				if string(m.Value) == `"NaN"` && stored[m.Step] {
+					return refusal(400, "BAD_REQUEST", "(sqlite3.IntegrityError) UNIQUE constraint failed: metrics.key"), nil
+				}
+			}
+			for _, m := range batch.Metrics {
+				stored[m.Step] = true
+			}
+			if rand.IntN(2) == 0 { // the response is lost
+				return nil, errRefusedConnection
+			}
+			return response(200, "{}"), nil
+		}
+		b := tracking.NewBatcher(s.client())
+		for step := range int64(2000) {
+			value := 1.0
+			if step%20 == 0 {
+				value = nan
+			}
+			require.NoError(t, b.LogMetric(t.Context(), "r1", "loss", value, tracking.WithStep(step)))
+		}
+		requireClosed(t, b)
+		assert.Len(t, stored, 2000)
+		assert.Equal(t, tracking.BatcherStats{Sent: 2000}, b.Stats())
+	})
+}
