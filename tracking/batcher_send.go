@@ -249,7 +249,12 @@ func (d *delivery) suspect(items []item, refusal error) int {
 			return indexInRequest(items, place[1], i)
 		}
 	}
-	return slices.IndexFunc(items, func(it item) bool { return quotes(failure.Message, it.key) })
+	named := func(it item) bool { return quotes(failure.Message, it.key) }
+	timed := func(it item) bool { return named(it) && strings.Contains(failure.Message, strconv.FormatInt(it.millis, 10)) }
+	if i := slices.IndexFunc(items, timed); i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(items, named)
 }
 
 // indexInRequest returns the index of the item that the request had at place i of the list with the given name, or -1.

@@ -97,11 +97,12 @@ func restart(ctx context.Context, server *servers.Server, times int, within time
 		began := time.Now()
 		wait(ctx, time.Duration(r.Int64N(int64(slot/2))))
 		server.Kill()
+		killed := time.Now()
 		wait(ctx, time.Duration(r.Int64N(int64(min(slot/3, 15*time.Second)))))
 		if err := server.Restart(context.WithoutCancel(ctx)); err != nil {
 			return err
 		}
-		fmt.Printf("  the server was away for some time of %.1f s\n", time.Since(began).Seconds())
+		fmt.Printf("  the server was away for %.1f s\n", time.Since(killed).Seconds())
 		wait(ctx, slot-time.Since(began))
 	}
 	return nil
