@@ -58,7 +58,7 @@ import (
 // one, and is returned by the next Flush or Close.
 type Batcher struct {
 	client *Client // sends each request once
-	batcherSettings
+	settings batcherSettings
 	context context.Context // of all requests
 	cancel  context.CancelFunc
 	start   time.Time
@@ -175,7 +175,7 @@ func NewBatcher(client *Client, opts ...BatcherOption) *Batcher {
 	once.leavesNaNs = true
 	b := &Batcher{
 		client:          &once,
-		batcherSettings: settings,
+		settings:        settings,
 		start:           time.Now(),
 		wake:            make(chan struct{}, 1),
 		runs:            make(map[string]*runQueue),
@@ -330,7 +330,7 @@ func (b *Batcher) takeOne(ctx context.Context, op, runID string, it item) error 
 		return canceled(op, err)
 	}
 	b.mu.Lock()
-	if b.counts.Queued < b.limit && !b.closed && b.spool.usable() {
+	if b.counts.Queued < b.settings.limit && !b.closed && b.spool.usable() {
 		b.push(runID, it)
 		b.mu.Unlock()
 		return nil
@@ -347,7 +347,7 @@ func (b *Batcher) take(ctx context.Context, op, runID string, items []item) (tak
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.full == FullQueueRefuse && !b.closed && b.limit-b.counts.Queued < len(items) && b.spool.usable() {
+	if b.settings.full == FullQueueRefuse && !b.closed && b.settings.limit-b.counts.Queued < len(items) && b.spool.usable() {
 		return 0, ErrQueueFull
 	}
 	for taken < len(items) {
@@ -356,10 +356,10 @@ func (b *Batcher) take(ctx context.Context, op, runID string, items []item) (tak
 			return taken, ErrBatcherClosed
 		case !b.spool.usable():
 			return taken, b.spool.unusable
-		case b.counts.Queued < b.limit || (b.full == FullQueueDropOldest && b.dropOldest()):
+		case b.counts.Queued < b.settings.limit || (b.settings.full == FullQueueDropOldest && b.dropOldest()):
 			b.push(runID, items[taken])
 			taken++
-		case b.full == FullQueueDropOldest:
+		case b.settings.full == FullQueueDropOldest:
 			return taken, ErrQueueFull
 		default:
 			if err := b.waitForChange(ctx); err != nil {

@@ -10,7 +10,7 @@ import (
 
 // A BatchFailure tells what a [Batcher] could not log, and why. It holds one metric, param or tag that the server
 // refused, or, from a Close whose context ended, all that was unsent of a run.
-type BatchFailure struct {
+type BatchFailure struct { //nolint:errname // it is handed to a handler as what failed, and is an error as well
 	RunID   string
 	Metrics []Metric
 	Params  []Param
@@ -145,8 +145,8 @@ func (b *Batcher) Close(ctx context.Context) error {
 	var given failureLog
 	for _, failure := range left {
 		given.add(failure)
-		if b.handle != nil {
-			b.handle(*failure)
+		if b.settings.handle != nil {
+			b.settings.handle(*failure)
 		}
 	}
 	b.mu.Lock()

@@ -65,7 +65,7 @@ func (b *Batcher) push(runID string, it item) {
 		b.scheduling = true
 		b.running++
 		go b.schedule()
-	case !q.busy && (len(q.waiting()) == 1 || b.isFull(q)), b.counts.Queued >= b.limit:
+	case !q.busy && (len(q.waiting()) == 1 || b.isFull(q)), b.counts.Queued >= b.settings.limit:
 		b.wakeScheduler()
 	}
 }
@@ -244,8 +244,8 @@ func (b *Batcher) dueAt(q *runQueue) time.Duration {
 	if q.busy || q.empty() {
 		return 0
 	}
-	due := q.front().at + b.delay
-	if q.front().number <= q.wanted || b.isFull(q) || b.counts.Queued >= b.limit {
+	due := q.front().at + b.settings.delay
+	if q.front().number <= q.wanted || b.isFull(q) || b.counts.Queued >= b.settings.limit {
 		due = 0
 	}
 	return max(due, q.notBefore)

@@ -74,8 +74,8 @@ func (b *Batcher) deliver(q *runQueue, batch []item) {
 	b.noteChange()
 	b.mu.Unlock()
 	for _, failure := range failures {
-		if b.handle != nil {
-			b.handle(*failure)
+		if b.settings.handle != nil {
+			b.settings.handle(*failure)
 		}
 	}
 	b.mu.Lock()
@@ -250,7 +250,9 @@ func (d *delivery) suspect(items []item, refusal error) int {
 		}
 	}
 	named := func(it item) bool { return quotes(failure.Message, it.key) }
-	timed := func(it item) bool { return named(it) && strings.Contains(failure.Message, strconv.FormatInt(it.millis, 10)) }
+	timed := func(it item) bool {
+		return named(it) && strings.Contains(failure.Message, strconv.FormatInt(it.millis, 10))
+	}
 	if i := slices.IndexFunc(items, timed); i >= 0 {
 		return i
 	}
@@ -438,4 +440,3 @@ func (q *runQueue) remove(done []item, note func(first, last uint64)) {
 	}
 	q.flying = left
 }
-

@@ -96,7 +96,7 @@ func (s *spool) takeError() error {
 func (b *Batcher) openSpool() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := &spool{dir: b.spoolDir, start: b.start}
+	s := &spool{dir: b.settings.spoolDir, start: b.start}
 	b.spool = s
 	left, err := s.open(b.client.logger)
 	if err == nil {
@@ -124,8 +124,9 @@ func (b *Batcher) openSpool() {
 
 // A spooledItem is an item and the run that it is of.
 type spooledItem struct {
-	runID string
 	item
+
+	runID string
 }
 
 // open locks the folder, and returns what is left in it, in order.
@@ -180,7 +181,7 @@ func (s *spool) read(text []byte) (left []spooledItem, rest int) {
 		if it.kind == metricItem {
 			it.value, it.millis, it.step = math.Float64frombits(r.uint()), r.int(), r.int()
 		} else {
-			it.item.text = r.text()
+			it.text = r.text()
 		}
 		byRun[it.runID] = append(byRun[it.runID], it)
 	}

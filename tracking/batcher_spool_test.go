@@ -38,7 +38,9 @@ func spoolWith(t *testing.T, text []byte) string {
 }
 
 // unreachable refuses all connections.
-func unreachable(*http.Request, batchRequest) (*http.Response, error) { return nil, errRefusedConnection }
+func unreachable(*http.Request, batchRequest) (*http.Response, error) {
+	return nil, errRefusedConnection
+}
 
 // giveUp closes a batcher that cannot send.
 func giveUp(t *testing.T, b *tracking.Batcher) {
@@ -179,6 +181,8 @@ func TestASpoolThatCannotBeUsedTakesNothing(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, []byte("x"), 0o600))
 	used := t.TempDir()
+	first := tracking.NewBatcher(newBatchServer().client(), tracking.WithSpool(used))
+	t.Cleanup(func() { require.NoError(t, first.Close(context.WithoutCancel(t.Context()))) })
 	for name, dir := range map[string]string{
 		"below a file":       filepath.Join(file, "spool"),
 		"of another kind":    spoolWith(t, []byte("something else\n")),
@@ -187,9 +191,8 @@ func TestASpoolThatCannotBeUsedTakesNothing(t *testing.T) {
 		"with a broken lock": folderNamedLock(t),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newBatchServer("r1")
-			first := tracking.NewBatcher(s.client(), tracking.WithSpool(used))
-			defer requireClosed(t, first)
 			b := tracking.NewBatcher(s.client(), tracking.WithSpool(dir))
 			var messages []string
 			for _, err := range []error{

@@ -40,7 +40,7 @@ func (l Layer) authorization(p *problems) func(context.Context) (string, error) 
 
 // authorizationChanges tells whether the function that authorization returns may return one value after another.
 func (l Layer) authorizationChanges() bool {
-	return l.bearer.v.source != nil && !(l.username.set && l.password.set)
+	return l.bearer.v.source != nil && (!l.username.set || !l.password.set)
 }
 
 func (l Layer) basicAuth(p *problems) func(context.Context) (string, error) {

@@ -56,11 +56,11 @@ func Resolve(options Options, machine Machine) (transport.Config, []error) {
 		Header:          options.header(),
 
 		AuthorizationChanges: s.authorizationChanges(),
-		UserAgent:       options.UserAgent,
-		Edit:            options.Edit,
-		Timeout:         s.Timeout.v,
-		Retry:           s.retryPolicy(),
-		Logger:          options.Logger,
+		UserAgent:            options.UserAgent,
+		Edit:                 options.Edit,
+		Timeout:              s.Timeout.v,
+		Retry:                s.retryPolicy(),
+		Logger:               options.Logger,
 	}
 	s.checkWorkspace(&p)
 	s.checkRetryPolicy(&p)
