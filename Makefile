@@ -40,6 +40,10 @@ chaos: ## Break connections to a real server, kill it, and compare what is left 
 rivals: ## Let processes compete for runs with the same idempotency keys (KEYS=50 SEED=1)
 	@go -C lab build -o ../.mlflow/bin/rivals ./rivals && exec .mlflow/bin/rivals $(if $(KEYS),-keys $(KEYS)) $(if $(SEED),-seed $(SEED))
 
+.PHONY: training
+training: ## Kill a server, and a training, while points are logged (ARGS="-for 10m -restarts 5 -kills 50"; by default a minute)
+	@go -C lab build -o ../.mlflow/bin/training ./training && exec .mlflow/bin/training $(or $(ARGS),-for 20s -restarts 2 -kills 5)
+
 .PHONY: record
 record: ## Record testdata/ from real servers (SERVERS="3.17.2", RUN=TestName)
 	@$(LAB) record
@@ -50,7 +54,7 @@ generate: ## Regenerate gen/ from openapi/mlflow.yaml
 
 # -count=1, since what is cached does not see that files of the root have changed: the spec and testdata/.
 .PHONY: modules
-modules: ## Check and test the modules below the root: lab and examples/sigv4
+modules: ## Check and test the modules below the root: lab, examples/sigv4 and examples/observability
 	@set -e; for file in $$(find . -mindepth 2 -name go.mod -not -path './.mlflow/*'); do \
 		echo "$${file%/go.mod}"; \
 		(cd "$${file%/go.mod}" && go mod tidy -diff && go vet ./... && go test -count=1 ./...); \

@@ -57,13 +57,13 @@ import (
 // minute, while other runs go on, and is then treated as refused. Each failure is passed to the handler, if there is
 // one, and is returned by the next Flush or Close.
 type Batcher struct {
-	client *Client // sends each request once
+	client   *Client // sends each request once
 	settings batcherSettings
-	context context.Context // of all requests
-	cancel  context.CancelFunc
-	start   time.Time
-	spool   *spool // nil for none
-	wake    chan struct{}
+	context  context.Context // of all requests
+	cancel   context.CancelFunc
+	start    time.Time
+	spool    *spool // nil for none
+	wake     chan struct{}
 
 	mu       sync.Mutex
 	runs     map[string]*runQueue // those with items
@@ -174,12 +174,12 @@ func NewBatcher(client *Client, opts ...BatcherOption) *Batcher {
 	once.transport = client.transport.WithoutRetries()
 	once.leavesNaNs = true
 	b := &Batcher{
-		client:          &once,
-		settings:        settings,
-		start:           time.Now(),
-		wake:            make(chan struct{}, 1),
-		runs:            make(map[string]*runQueue),
-		changed:         make(chan struct{}),
+		client:   &once,
+		settings: settings,
+		start:    time.Now(),
+		wake:     make(chan struct{}, 1),
+		runs:     make(map[string]*runQueue),
+		changed:  make(chan struct{}),
 	}
 	b.context, b.cancel = context.WithCancel(context.Background())
 	if settings.spoolDir != "" {

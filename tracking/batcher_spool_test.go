@@ -133,7 +133,7 @@ func TestASpoolThatIsCutAnywhere(t *testing.T) {
 		s.before = unreachable
 		dir := t.TempDir()
 		b := tracking.NewBatcher(s.client(), tracking.WithSpool(dir))
-		for i := range 5 {
+		for i := range 3 {
 			require.NoError(t, b.LogMetric(t.Context(), "r1", "loss", float64(i), tracking.WithStep(int64(i))))
 			time.Sleep(time.Second)
 			var err error

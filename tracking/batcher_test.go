@@ -727,7 +727,7 @@ func TestTheHandlerMayCloseTheBatcher(t *testing.T) {
 
 func TestCloseLosesNothingThatRacesWithIt(t *testing.T) {
 	t.Parallel()
-	for range 50 {
+	for range 10 {
 		s := newBatchServer("r1")
 		b := tracking.NewBatcher(s.client(), tracking.WithBatchDelay(time.Microsecond))
 		var all sync.WaitGroup

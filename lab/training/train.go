@@ -31,6 +31,10 @@ type trainer struct {
 	runID   string
 	rate    int
 	longest time.Duration // that a call has taken
+	// pause is the longest time that two allocations took instead, as many as a call makes. On a busy machine, it is not the
+	// call that takes long.
+	pause time.Duration
+	kept  []byte
 	// logged is told of each step, when it was handed over.
 	logged func(step int64)
 }
@@ -51,6 +55,9 @@ func (t *trainer) train(ctx context.Context, from int64) (int64, error) {
 		due := from + int64(time.Since(began).Seconds()*float64(t.rate))
 		for ; step < due; step++ {
 			before := time.Now()
+			t.kept = append(make([]byte, 128), make([]byte, 128)...)
+			t.pause = max(t.pause, time.Since(before))
+			before = time.Now()
 			err := t.batcher.LogMetric(context.WithoutCancel(ctx), t.runID, metricKey, value(step), tracking.WithStep(step))
 			t.longest = max(t.longest, time.Since(before))
 			if err != nil {
@@ -88,8 +95,8 @@ func (p *plan) outages(ctx context.Context, server *servers.Server) error {
 	}
 	closed := time.Since(began)
 	found, err := compare(ctx, client.Tracking(), runID, steps, func(int64) bool { return false })
-	fmt.Printf("%d points in %v, %d restarts of the server: %v; longest call %v, Close %v; %+v\n",
-		steps, p.duration, p.restarts, found, t.longest, closed.Round(time.Millisecond), t.batcher.Stats())
+	fmt.Printf("%d points in %v, %d restarts of the server: %v; longest call %v, longest pause without a call %v, Close %v; %+v\n",
+		steps, p.duration, p.restarts, found, t.longest, t.pause, closed.Round(time.Millisecond), t.batcher.Stats())
 	switch {
 	case err != nil:
 		return err
