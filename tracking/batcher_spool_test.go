@@ -68,7 +68,7 @@ func TestTheNextBatcherSendsWhatAKilledOneLeft(t *testing.T) {
 			if batch.RunID == "r2" {
 				for i := range batch.Metrics {
 					assert.JSONEq(t, `"NaN"`, string(batch.Metrics[i].Value))
-					assert.EqualValues(t, math.MinInt64, batch.Metrics[i].Step)
+					assert.Equal(t, int64(math.MinInt64), batch.Metrics[i].Step)
 					assert.EqualValues(t, 7, batch.Metrics[i].Timestamp)
 					assert.Equal(t, "é//", batch.Metrics[i].Key)
 				}
