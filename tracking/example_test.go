@@ -184,7 +184,7 @@ func ExampleWithSpool() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	batcher := tracking.NewBatcher(client, tracking.WithSpool(dir))
 	if err := batcher.LogParam(context.Background(), "0123456789abcdef0123456789abcdef", "rate", "0.1"); err != nil {
 		log.Fatal(err)

@@ -50,7 +50,7 @@ func (p *plan) killings(ctx context.Context, server *servers.Server) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(spool)
+	defer func() { _ = os.RemoveAll(spool) }()
 	r := rand.New(rand.NewPCG(p.seed, 2))
 	const life = 6 * time.Second // at most, of one process
 	trouble, calm := context.WithCancel(ctx)
