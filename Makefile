@@ -46,6 +46,10 @@ rivals: ## Let processes compete for runs with the same idempotency keys (KEYS=5
 outage: ## Simulate 1,000 clients through an outage on a virtual clock, and plot it in docs/outage.svg
 	@go -C lab test -count=1 -v ./outage -plot $(CURDIR)/docs/outage.svg
 
+.PHONY: training
+training: ## Kill a server, and a training, while points are logged (ARGS="-for 10m -restarts 5 -kills 50"; by default a minute)
+	@go -C lab build -o ../.mlflow/bin/training ./training && exec .mlflow/bin/training $(or $(ARGS),-for 20s -restarts 2 -kills 5)
+
 .PHONY: record
 record: ## Record testdata/ from real servers (SERVERS="3.17.2", RUN=TestName)
 	@$(LAB) record
@@ -56,7 +60,7 @@ generate: ## Regenerate gen/ from openapi/mlflow.yaml
 
 # -count=1, since what is cached does not see that files of the root have changed: the spec and testdata/.
 .PHONY: modules
-modules: ## Check and test the modules below the root: lab and examples/sigv4
+modules: ## Check and test the modules below the root: lab, examples/sigv4 and examples/observability
 	@set -e; for file in $$(find . -mindepth 2 -name go.mod -not -path './.mlflow/*'); do \
 		echo "$${file%/go.mod}"; \
 		(cd "$${file%/go.mod}" && go mod tidy -diff && go vet ./... && go test -count=1 ./...); \

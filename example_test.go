@@ -57,6 +57,25 @@ func Example() {
 	fmt.Printf("%s/#/experiments/0/runs/%s\n", client.TrackingURI(), id)
 }
 
+func Example_background() {
+	ctx := context.Background()
+	client, err := mlflow.NewClient()
+	if err != nil {
+		log.Fatal(err)
+	}
+	const runID = "0123456789abcdef0123456789abcdef"
+	batcher := tracking.NewBatcher(client.Tracking())
+	for step := range int64(1000) {
+		loss := 1 / float64(step+1)
+		if err := batcher.LogMetric(ctx, runID, "loss", loss, tracking.WithStep(step)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := batcher.Close(ctx); err != nil { // before the run ends
+		log.Fatal(err)
+	}
+}
+
 func Example_search() {
 	ctx := context.Background()
 	client, err := mlflow.NewClient() // the server is MLFLOW_TRACKING_URI
@@ -144,11 +163,12 @@ func TestReadmeCode(t *testing.T) {
 func TestReadmeNames(t *testing.T) {
 	t.Parallel()
 	var names []string
-	client := reflect.TypeFor[*tracking.Client]()
-	for i := range client.NumMethod() {
-		names = append(names, client.Method(i).Name)
+	for _, each := range []reflect.Type{reflect.TypeFor[*tracking.Client](), reflect.TypeFor[*tracking.Batcher]()} {
+		for i := range each.NumMethod() {
+			names = append(names, each.Method(i).Name)
+		}
 	}
-	for _, file := range []string{"client.go", "tracking/options.go"} {
+	for _, file := range []string{"client.go", "tracking/options.go", "tracking/batcher.go", "tracking/batcher_spool.go"} {
 		for _, f := range functions(t, readFile(t, file)) {
 			if strings.HasPrefix(f.Name.Name, "With") {
 				names = append(names, f.Name.Name)

@@ -106,7 +106,7 @@ func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, p
 // logPart logs what goes into one request.
 func (c *Client) logPart(ctx context.Context, runID string, part batch) error {
 	err := c.sendPart(ctx, runID, part)
-	if !isStored(err) {
+	if c.leavesNaNs || !isStored(err) {
 		return err
 	}
 	nans, others := splitNaNs(part.metrics)

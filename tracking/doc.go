@@ -52,6 +52,12 @@
 // If the error is [ErrUnavailable] or [ErrUnexpectedResponse], or has status 500, or if the context ended, the
 // operation may or may not have taken effect.
 //
+// # Logging in the background
+//
+// A method of [Client] waits for the server: while it is away, a call can take minutes. A [Batcher] has the methods that
+// log metrics, params and tags, with the same signatures, and returns at once: it sends in the background, in batches, and
+// goes on when the server is back. With [WithSpool] it also survives the end of the process.
+//
 // # Errors
 //
 // Every failure is an [*Error] or wraps one. It has the HTTP status, and MLflow's error code and message as the server

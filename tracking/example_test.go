@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -151,6 +152,52 @@ func ExampleClient_LogBatch() {
 	// Output:
 	// stored before the failure: 998 metrics, 1 params, 1 tags
 	// all stored
+}
+
+// What the server refuses sinks nothing else, and Flush and Close say what it was.
+func ExampleNewBatcher() {
+	client := exampleClient()
+	ctx := context.Background()
+
+	batcher := tracking.NewBatcher(client, tracking.WithFailureHandler(func(failure tracking.BatchFailure) {
+		log.Print(failure.Err)
+	}))
+	for step := range int64(100) {
+		if err := batcher.LogMetric(ctx, "0123456789abcdef0123456789abcdef", "loss", 0.5, tracking.WithStep(step)); err != nil {
+			log.Fatal(err) // the arguments, or the context
+		}
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	if err := batcher.Close(closing); err != nil {
+		log.Print(err)
+	}
+	stats := batcher.Stats()
+	fmt.Println(stats.Sent, "stored,", stats.Failed, "refused,", stats.Dropped, "unsent")
+	// Output: 100 stored, 0 refused, 0 unsent
+}
+
+// A process that is killed and started again goes on with what it had not sent.
+func ExampleWithSpool() {
+	client := exampleClient()
+	dir, err := os.MkdirTemp("", "spool-") // in a program: a folder that outlasts it
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	batcher := tracking.NewBatcher(client, tracking.WithSpool(dir))
+	if err := batcher.LogParam(context.Background(), "0123456789abcdef0123456789abcdef", "rate", "0.1"); err != nil {
+		log.Fatal(err)
+	}
+	giveUp, cancel := context.WithCancel(context.Background())
+	cancel()
+	fmt.Println(batcher.Close(giveUp) != nil)
+
+	batcher = tracking.NewBatcher(client, tracking.WithSpool(dir))
+	fmt.Println(batcher.Close(context.Background()), batcher.Stats().Sent)
+	// Output:
+	// true
+	// <nil> 1
 }
 
 func ExampleClient_SearchRuns() {

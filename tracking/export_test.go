@@ -49,3 +49,6 @@ func exported[Request, Response any](o operation[Request, Response]) Operation {
 func AllPages(ctx context.Context, fetch func(ctx context.Context, token string) (items []int, next string, err error)) iter.Seq2[int, error] {
 	return allPages(ctx, "AllRuns", fetch)
 }
+
+// BreakSpool makes writing a batcher's spool fail until its file is opened anew.
+func BreakSpool(b *Batcher) error { return b.spool.file.Close() }

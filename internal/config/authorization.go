@@ -38,6 +38,11 @@ func (l Layer) authorization(p *problems) func(context.Context) (string, error) 
 	return nil
 }
 
+// authorizationChanges tells whether the function that authorization returns may return one value after another.
+func (l Layer) authorizationChanges() bool {
+	return l.bearer.v.source != nil && (!l.username.set || !l.password.set)
+}
+
 func (l Layer) basicAuth(p *problems) func(context.Context) (string, error) {
 	if l.username.v == "" || strings.Contains(l.username.v, ":") {
 		p.add(l.username.source, "a user name must not be empty, and must not hold a colon")

@@ -54,11 +54,13 @@ func Resolve(options Options, machine Machine) (transport.Config, []error) {
 		Workspace:       s.Workspace.v,
 		Authorization:   s.authorization(&p),
 		Header:          options.header(),
-		UserAgent:       options.UserAgent,
-		Edit:            options.Edit,
-		Timeout:         s.Timeout.v,
-		Retry:           s.retryPolicy(),
-		Logger:          options.Logger,
+
+		AuthorizationChanges: s.authorizationChanges(),
+		UserAgent:            options.UserAgent,
+		Edit:                 options.Edit,
+		Timeout:              s.Timeout.v,
+		Retry:                s.retryPolicy(),
+		Logger:               options.Logger,
 	}
 	s.checkWorkspace(&p)
 	s.checkRetryPolicy(&p)

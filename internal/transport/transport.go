@@ -27,6 +27,8 @@ type Config struct {
 	MaxConnsPerHost int
 	// Authorization returns the value of the Authorization header; nil or "" sends none.
 	Authorization func(context.Context) (string, error)
+	// AuthorizationChanges tells that Authorization may return another value for a later request.
+	AuthorizationChanges bool
 	// Header returns headers to set on every request, over any that were set before. They are copied.
 	Header func() http.Header
 	// UserAgent is the whole User-Agent header; "" leaves it to net/http.
@@ -65,7 +67,7 @@ type Doer interface {
 type Client struct {
 	http      Doer
 	config    Config
-	workspace workspaceCheck
+	workspace *workspaceCheck
 	slots     chan struct{} // one for each request in flight; nil for no limit
 	mayUseH2C bool
 	// tookTooLong is why an attempt ends with the time limit.
@@ -103,13 +105,33 @@ func Wrap(doer Doer) *Client {
 	return newClient(doer, Config{})
 }
 
+// WithoutRetries returns a client that sends each request once, and shares all else with c: its limit of requests in
+// flight too.
+func (c *Client) WithoutRetries() *Client {
+	once := *c
+	once.config.Retry = RetryPolicy{}
+	return &once
+}
+
+// MayChangeCredentials tells whether a later request may have other credentials than one that the server refused: from a
+// token source, or, if the client has none of its own, from a request editor or the caller's doer.
+func (c *Client) MayChangeCredentials() bool {
+	if c.config.Authorization != nil {
+		return c.config.AuthorizationChanges
+	}
+	_, ours := c.http.(*http.Client)
+	return c.config.Edit != nil || c.config.HTTPClient != nil || !ours
+}
+
 func newClient(doer Doer, config Config) *Client {
 	if config.Header == nil {
 		config.Header = func() http.Header { return nil }
 	}
 	config.MaxBody = cmp.Or(config.MaxBody, DefaultMaxBody)
 	config.Logger = cmp.Or(config.Logger, slog.New(slog.DiscardHandler))
-	return &Client{http: doer, config: config, tookTooLong: attemptTimeout(config.Timeout)}
+	return &Client{
+		http: doer, config: config, workspace: new(workspaceCheck), tookTooLong: attemptTimeout(config.Timeout),
+	}
 }
 
 // newHTTPTransport returns net/http's default transport, fitted to MLflow's servers.

@@ -38,7 +38,7 @@ func (c *Call) checkWorkspace(ctx context.Context) *Outcome {
 	if c.client.config.Workspace == "" || c.ignoresWorkspace {
 		return nil
 	}
-	check := &c.client.workspace
+	check := c.client.workspace
 	for {
 		check.mu.Lock()
 		if time.Now().Before(check.until) {
@@ -70,7 +70,7 @@ func (c *Call) checkWorkspace(ctx context.Context) *Outcome {
 func (c *Call) askForWorkspaces(ctx context.Context, question *workspaceQuestion) {
 	question.refusal = c.serverInfo(ctx)
 	question.abandoned = question.refusal != nil && ctx.Err() != nil
-	check := &c.client.workspace
+	check := c.client.workspace
 	check.mu.Lock()
 	defer check.mu.Unlock()
 	check.asked = nil

@@ -46,7 +46,10 @@ func chaosRun(ctx context.Context, server *servers.Server, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	w := &workers{client: client.Tracking(), experimentID: experimentID, seed: seed, expected: newExpected(), retries: retries}
+	w := &workers{
+		client: client.Tracking(), batcher: tracking.NewBatcher(client.Tracking()),
+		experimentID: experimentID, seed: seed, expected: newExpected(), retries: retries,
+	}
 
 	trouble, calm := context.WithCancel(ctx)
 	defer calm()
@@ -54,8 +57,9 @@ func chaosRun(ctx context.Context, server *servers.Server, seed uint64) error {
 	go func() { broken <- proxy.trouble(trouble, rand.New(rand.NewPCG(seed, 1))) }()
 	go func() { broken <- crash(trouble, server, w, rand.New(rand.NewPCG(seed, 2))) }()
 	w.work(ctx)
+	closed := w.batcher.Close(ctx)
 	calm()
-	if err := errors.Join(<-broken, <-broken); err != nil {
+	if err := errors.Join(closed, <-broken, <-broken); err != nil {
 		return err
 	}
 	// What was lost on the way must not arrive while we look.
@@ -77,6 +81,7 @@ func chaosRun(ctx context.Context, server *servers.Server, seed uint64) error {
 	fmt.Printf("  faults: %v\n  retries: %v\n", proxy, retries)
 	fmt.Printf("  %d runs, %d metrics, %d params, %d tags in %d s; slowest call %d s\n",
 		len(got.runs)-v.removed, points, len(want.params), len(want.tags), int(worked.Seconds()), int(want.slowest.Seconds()))
+	fmt.Printf("  the batcher: %+v\n", w.batcher.Stats())
 	fmt.Printf("  failed calls that had an effect: %d; second runs deleted: %d\n", v.landed, v.removed)
 	fmt.Printf("  seed %d: calls %d, retries %d, errors %d, %v\n", seed, want.calls, retries.total(), want.errors, v)
 	for _, message := range want.messages[:min(5, len(want.messages))] {

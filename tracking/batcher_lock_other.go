@@ -1,0 +1,11 @@
+//go:build !(darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd || windows)
+
+package tracking
+
+import (
+	"errors"
+	"os"
+)
+
+// lockFile fails: without a lock two processes would write to one spool.
+func lockFile(string) (*os.File, error) { return nil, errors.ErrUnsupported }
