@@ -72,6 +72,7 @@ type Batcher struct {
 	last     uint64               // the number of the last item
 	counts   BatcherStats         // without Lag
 	inFlight int                  // batches
+	flying   int                  // items in them
 	running  int                  // goroutines
 	handling int                  // calls of the failure handler that are due or running
 	closed   bool                 // nothing is taken any more
@@ -103,8 +104,9 @@ type FullQueue int
 const (
 	// FullQueueWait waits for room, until the context of the call ends.
 	FullQueueWait FullQueue = iota
-	// FullQueueDropOldest drops the oldest metrics that wait. Params and tags are never dropped: if there is no metric to
-	// drop, the call fails with [ErrQueueFull]. Flush and Close do not report what was dropped; [BatcherStats] counts it.
+	// FullQueueDropOldest drops the oldest metrics that wait, and lets no more than half of the limit be in flight. Params
+	// and tags are never dropped: if there is no metric to drop, the call fails with [ErrQueueFull]. Flush and Close do not
+	// report what was dropped; [BatcherStats] counts it.
 	FullQueueDropOldest
 	// FullQueueRefuse makes the call fail with [ErrQueueFull], and take nothing.
 	FullQueueRefuse

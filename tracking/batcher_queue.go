@@ -29,6 +29,9 @@ type runQueue struct {
 	// request had are sent again: newer ones have no part in it.
 	doubts   int
 	doubtful int
+	// nansApart tells that a NaN that is stored was refused, and may be still among the items. A refusal costs some servers
+	// the reading of a key's whole history, so NaNs are not sent with others then.
+	nansApart bool
 }
 
 func (q *runQueue) waiting() []item { return q.items[q.head:] }
@@ -65,7 +68,7 @@ func (b *Batcher) push(runID string, it item) {
 		b.scheduling = true
 		b.running++
 		go b.schedule()
-	case !q.busy && (len(q.waiting()) == 1 || b.isFull(q)), b.counts.Queued >= b.settings.limit:
+	case !q.busy && (len(q.waiting()) == 1 || b.isFull(q)), b.hurries():
 		b.wakeScheduler()
 	}
 }
@@ -87,6 +90,19 @@ func (b *Batcher) restore(runID string, it item) *runQueue {
 func (b *Batcher) isFull(q *runQueue) bool {
 	limits := &b.client.limits
 	return q.metrics >= limits.Metrics || q.params >= limits.Params || q.tags >= limits.Tags || len(q.waiting()) >= limits.Items
+}
+
+// hurries tells whether all that is queued is due, because there is no more room.
+func (b *Batcher) hurries() bool {
+	return b.counts.Queued >= b.settings.limit && b.settings.full != FullQueueDropOldest
+}
+
+// mayFly returns how many more items may be in flight. Half of a queue that drops items waits, so that there are some.
+func (b *Batcher) mayFly() int {
+	if b.settings.full != FullQueueDropOldest {
+		return math.MaxInt
+	}
+	return max(1, b.settings.limit/2) - b.flying
 }
 
 // dropOldest makes room by dropping the oldest metric that waits. It returns false if there is none.
@@ -139,7 +155,7 @@ func (b *Batcher) forgetIfEmpty(q *runQueue) {
 // takeBatch takes the front of the queue, as much as one call of LogBatch may hold.
 func (b *Batcher) takeBatch(q *runQueue) []item {
 	limits := &b.client.limits
-	most := limits.Items
+	most := min(limits.Items, b.mayFly())
 	if q.doubts > 0 {
 		most = min(most, q.doubtful)
 	}
@@ -169,13 +185,15 @@ func (b *Batcher) takeBatch(q *runQueue) []item {
 	batch := slices.Clone(q.waiting()[:n])
 	clear(q.waiting()[:n])
 	q.head += n
+	b.flying += n
 	q.metrics, q.params, q.tags = q.metrics-metrics, q.params-params, q.tags-tags
 	q.flying, q.busy = batch, true
 	return slices.Clone(batch)
 }
 
 // putBack returns what was not sent to the front of the queue.
-func (q *runQueue) putBack() {
+func (b *Batcher) putBack(q *runQueue) {
+	b.flying -= len(q.flying)
 	for i := range q.flying {
 		*q.counter(q.flying[i].kind)++
 	}
@@ -231,6 +249,9 @@ func (b *Batcher) startDue() time.Duration {
 	}
 	slices.SortFunc(due, func(a, b *runQueue) int { return cmp.Compare(a.front().number, b.front().number) })
 	for _, q := range due[:min(len(due), maxInFlight-b.inFlight)] {
+		if b.mayFly() <= 0 {
+			break
+		}
 		b.inFlight++
 		b.running++
 		batch := b.takeBatch(q)
@@ -245,7 +266,7 @@ func (b *Batcher) dueAt(q *runQueue) time.Duration {
 		return 0
 	}
 	due := q.front().at + b.settings.delay
-	if q.front().number <= q.wanted || b.isFull(q) || b.counts.Queued >= b.settings.limit {
+	if q.front().number <= q.wanted || b.isFull(q) || b.hurries() {
 		due = 0
 	}
 	return max(due, q.notBefore)

@@ -158,7 +158,7 @@ func TestBatcherOverABadConnection(t *testing.T) {
 		for step := range int64(5000) {
 			for _, id := range runs {
 				value := float64(step)
-				if step%50 == 0 {
+				if step%250 == 0 {
 					value = nan
 				}
 				require.NoError(t, b.LogMetric(t.Context(), id, "loss", value, tracking.WithStep(step)))

@@ -21,7 +21,7 @@ const (
 	maxServerWait = 5 * time.Minute
 	// maxDoubts is how many responses in a row may say that the database, or the server's code, does not like a batch,
 	// before that is taken for a refusal: after about a minute.
-	maxDoubts = 8
+	maxDoubts = 10
 )
 
 // A batchVerdict says what becomes of items whose request failed.
@@ -61,11 +61,16 @@ func (b *Batcher) judge(err error) batchVerdict {
 // has to wait.
 func (b *Batcher) deliver(q *runQueue, batch []item) {
 	d := delivery{b: b, q: q, guessing: true}
-	err := d.send(batch)
+	send := d.send
+	if q.nansApart {
+		send = d.sendNaNsApart
+	}
+	err := send(batch)
+	q.nansApart = q.nansApart && err != nil
 	failures := d.failures
 	b.mu.Lock()
 	b.inFlight--
-	d.q.putBack()
+	b.putBack(q)
 	if err != nil && !b.ended {
 		b.pause(q, err)
 	}
@@ -120,6 +125,7 @@ func (d *delivery) send(items []item) error {
 			return nil
 		}
 		if isStored(err) && slices.ContainsFunc(items, isNaNItem) {
+			d.q.nansApart = true
 			return d.sendNaNsApart(items)
 		}
 		verdict := d.verdict(err)
@@ -389,6 +395,7 @@ func (d *delivery) done(items []item, err error) {
 	}
 	q.remove(items, func(first, last uint64) { b.spool.remove(q.runID, first, last) })
 	b.counts.Queued -= len(items)
+	b.flying -= len(items)
 	q.failed, q.notBefore = 0, 0
 	if err == nil {
 		q.doubts = 0

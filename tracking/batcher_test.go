@@ -270,6 +270,20 @@ func TestAFullQueueDropsTheOldestMetrics(t *testing.T) {
 	})
 }
 
+func TestAQueueThatDropsAlwaysHasSomethingToDrop(t *testing.T) {
+	onBatchServer(t, func(t *testing.T, s *batchServer) {
+		s.before = neverRespond
+		b := tracking.NewBatcher(s.client(), tracking.WithQueueLimit(10), tracking.WithFullQueue(tracking.FullQueueDropOldest))
+		for i := range 25 {
+			require.NoError(t, b.LogMetric(t.Context(), fmt.Sprint("r", 1+i%2), "loss", 1, tracking.WithStep(int64(i))))
+			time.Sleep(700 * time.Millisecond)
+		}
+		assert.Equal(t, 10, b.Stats().Queued)
+		assert.EqualValues(t, 15, b.Stats().Dropped)
+		require.ErrorIs(t, b.Close(within(t, time.Second)), context.DeadlineExceeded)
+	})
+}
+
 func TestDroppingDuringALongRequestKeepsTheRest(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		b := tracking.NewBatcher(s.client(), tracking.WithQueueLimit(2000), tracking.WithFullQueue(tracking.FullQueueDropOldest))
@@ -540,7 +554,7 @@ func TestABadRequestIsRetriedForAWhile(t *testing.T) {
 				time.Sleep(time.Minute)
 				assert.EqualValues(t, 1, b.Stats().Failed)
 				assert.Equal(t, append(steps("before", 400), steps("after", 400)...), s.metrics("r1"))
-				assert.Less(t, s.count(), 30+8+20+2)
+				assert.Less(t, s.count(), 30+10+20+2)
 				assert.Equal(t, []string{"culprit 0"}, describe(failuresIn(b.Close(t.Context()))))
 			})
 		})
