@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"maps"
 	"os"
 	"path/filepath"
@@ -90,7 +91,7 @@ func TestMethodsNameTheirEndpoints(t *testing.T) {
 		require.NoError(t, err)
 		for _, declaration := range file.Decls {
 			method, ok := declaration.(*ast.FuncDecl)
-			if !ok || method.Recv == nil || described[method.Name.Name] == "" {
+			if !ok || method.Recv == nil || types.ExprString(method.Recv.List[0].Type) != "*Client" || described[method.Name.Name] == "" {
 				continue
 			}
 			if receiver, ok := method.Recv.List[0].Type.(*ast.StarExpr); !ok || receiver.X.(*ast.Ident).Name != "Client" {
