@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -34,8 +35,9 @@ type Outcome struct {
 	MayHaveRun bool
 
 	response   *http.Response
-	bodyErr    error // why the body ends early
-	quotesBody bool  // as the message
+	stream     io.ReadCloser // the body of a success that is not read
+	bodyErr    error         // why the body ends early
+	quotesBody bool          // as the message
 	http2      bool
 	stale      bool // a connection was lost that another request had used before
 }
@@ -280,6 +282,10 @@ func (o Outcome) result() (*http.Response, error) {
 		return nil, cmp.Or(o.Err, errors.New(o.Message))
 	}
 	response := *o.response
+	if o.stream != nil {
+		response.Body = o.stream
+		return &response, nil
+	}
 	response.Body = newBufferedBody(o.Body, o.bodyErr)
 	return &response, nil
 }

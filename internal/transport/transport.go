@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 )
 
@@ -44,6 +45,8 @@ type Config struct {
 	RefuseRedirects bool
 	// MaxBody limits what is read of a response, after decompression; 0 means DefaultMaxBody.
 	MaxBody int64
+	// SecretQueries tells that the values in the queries of URLs are secrets.
+	SecretQueries bool
 	// Logger hears of every attempt; nil is silent.
 	Logger *slog.Logger
 }
@@ -68,6 +71,8 @@ type Client struct {
 	workspace workspaceCheck
 	slots     chan struct{} // one for each request in flight; nil for no limit
 	mayUseH2C bool
+
+	streams, storage func() *Client
 }
 
 // New returns a client for the given configuration.
@@ -98,7 +103,9 @@ func Wrap(doer Doer) *Client {
 	if c, ok := doer.(*Client); ok {
 		return c
 	}
-	return newClient(doer, Config{})
+	c := newClient(doer, Config{})
+	c.streams = func() *Client { return c }
+	return c
 }
 
 func newClient(doer Doer, config Config) *Client {
@@ -107,7 +114,10 @@ func newClient(doer Doer, config Config) *Client {
 	}
 	config.MaxBody = cmp.Or(config.MaxBody, DefaultMaxBody)
 	config.Logger = cmp.Or(config.Logger, slog.New(slog.DiscardHandler))
-	return &Client{http: doer, config: config}
+	c := &Client{http: doer, config: config}
+	c.streams = sync.OnceValue(func() *Client { return streams(config) })
+	c.storage = sync.OnceValue(func() *Client { return storage(config) })
+	return c
 }
 
 // newHTTPTransport returns net/http's default transport, fitted to MLflow's servers.
