@@ -66,7 +66,7 @@ func (d *download) open(ctx context.Context) (io.ReadCloser, error) {
 		return body, err
 	}
 	// Before MLflow 3.3 the proxy cannot say the name of such a file in a header.
-	if hasNoLatin1(d.file.Path) && d.root.proxy.server == d.client.home().server {
+	if hasNoLatin1(d.file.Path) && d.root.proxy == d.client.home() {
 		return d.read(ctx)
 	}
 	return d.get(d.root.proxy, func(g *gen.Client) (*http.Response, error) {
@@ -86,7 +86,7 @@ func hasNoLatin1(path string) bool {
 // openPastProxy opens a file in object storage behind the server, if the operator wants that. It returns nothing if the file is
 // to be had through the server.
 func (d *download) openPastProxy(ctx context.Context) (io.ReadCloser, error) {
-	info, err := d.client.serverInfo(ctx, d.method)
+	info, err := d.client.serverInfo(ctx, d.method, d.root)
 	if err != nil {
 		return nil, err
 	}

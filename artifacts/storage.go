@@ -98,8 +98,12 @@ type serverInfo struct{ multipartUploads, multipartDownloads, presignedOnly bool
 // infoTerm is how long a server is believed to offer what it said: it may be replaced by another release.
 const infoTerm = time.Minute
 
-// serverInfo asks the server what it offers, unless it was asked lately. Old servers offer nothing.
-func (c *Client) serverInfo(ctx context.Context, method string) (serverInfo, error) {
+// serverInfo asks the server what it offers for a run, unless it was asked lately. Old servers offer nothing, and neither does one that
+// is not the tracking server.
+func (c *Client) serverInfo(ctx context.Context, method string, r root) (serverInfo, error) {
+	if r.proxy != c.home() {
+		return serverInfo{}, nil
+	}
 	c.mu.Lock()
 	info, fresh := c.info, time.Now().Before(c.until)
 	c.mu.Unlock()
@@ -107,8 +111,9 @@ func (c *Client) serverInfo(ctx context.Context, method string) (serverInfo, err
 		return info, nil
 	}
 	result, err := call[gen.GetServerInfoResult](c, method, func(g *gen.Client) (*http.Response, error) { return g.GetServerInfo(ctx) })
-	// Before 3.16, servers with basic auth want credentials for it, and other servers have no such endpoint.
-	if err != nil && !errors.Is(err, tracking.ErrUnsupported) && !errors.Is(err, tracking.ErrNotFound) && !errors.Is(err, tracking.ErrUnexpectedResponse) {
+	// A server, or a proxy, that knows no such endpoint may say so in any way.
+	var failed *tracking.Error
+	if errors.As(err, &failed) && (failed.StatusCode == 0 || failed.StatusCode >= http.StatusInternalServerError) {
 		return info, err
 	}
 	info = serverInfo{

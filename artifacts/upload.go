@@ -109,7 +109,7 @@ func (u *upload) send(ctx context.Context) error {
 		return u.sendDirectly(ctx)
 	}
 	if u.content.Size >= u.client.transfers.MultipartSize {
-		info, err := u.client.serverInfo(ctx, u.method)
+		info, err := u.client.serverInfo(ctx, u.method, u.root)
 		if err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func (u *upload) send(ctx context.Context) error {
 	err := u.sendToProxy(ctx)
 	if errors.Is(err, tracking.ErrPermissionDenied) && u.content.Size >= 0 && !u.content.Once {
 		// From MLflow 3.18 on, the operator may forbid that content passes through the server.
-		if info, infoErr := u.client.serverInfo(ctx, u.method); infoErr == nil && info.presignedOnly {
+		if info, infoErr := u.client.serverInfo(ctx, u.method, u.root); infoErr == nil && info.presignedOnly {
 			return u.sendParts(ctx, info)
 		}
 	}

@@ -333,6 +333,7 @@ type resumedDownload struct {
 	tag     string // "" if the download cannot be resumed
 	size    int64
 	offset  int64
+	resumed int64 // the offset at which it was last resumed
 
 	body io.ReadCloser
 	err  error // to be returned before anything else is read
@@ -356,11 +357,8 @@ func (d *resumedDownload) Read(p []byte) (int, error) {
 	for {
 		n, err := d.body.Read(p)
 		d.offset += int64(n)
-		switch {
-		case err == nil, err == io.EOF: //nolint:errorlint // a reader's own end is never wrapped
+		if err == nil || err == io.EOF { //nolint:errorlint // a reader's own end is never wrapped
 			return n, err
-		case n > 0:
-			d.call.attempts = 1 // what moves is tried on
 		}
 		if d.err = d.resume(err); d.err != nil || n > 0 {
 			return n, d.err
@@ -373,6 +371,9 @@ func (d *resumedDownload) Close() error { return d.body.Close() }
 // resume asks for the rest after an error. It returns the error if there is none to be had.
 func (d *resumedDownload) resume(broken error) error {
 	d.body.Close()
+	if d.offset > d.resumed {
+		d.call.attempts, d.resumed = 1, d.offset // what moves is tried on
+	}
 	ctx := d.request.Context()
 	o := Outcome{Kind: ConnectionLost, Err: broken}
 	wait, retry := d.call.retryDelay(ctx, o)

@@ -72,9 +72,11 @@ func (s *storage) createBucket(ctx context.Context) error {
 
 func (s *storage) uri() string { return "http://" + address(s.port) }
 
-// environ returns what tells MLflow, and AWS's own libraries, where the S3 server is. It takes any credentials.
+// environ returns what tells MLflow, and AWS's own libraries, where the S3 server is, which takes any credentials, and that
+// clients may go there.
 func (s *storage) environ() []string {
 	return []string{
+		"MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD=true", "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD=true", // 3.18+ asks for leave
 		"MLFLOW_S3_ENDPOINT_URL=" + s.uri(), "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_DEFAULT_REGION=us-east-1",
 	}
 }
