@@ -51,8 +51,9 @@ type folderList struct {
 const listTerm = 10 * time.Second
 
 var (
-	_ fs.ReadDirFS = (*runFS)(nil)
-	_ fs.StatFS    = (*runFS)(nil)
+	_ fs.ReadDirFS  = (*runFS)(nil)
+	_ fs.ReadFileFS = (*runFS)(nil)
+	_ fs.StatFS     = (*runFS)(nil)
 )
 
 // Open opens a file or a folder.
@@ -88,6 +89,16 @@ func (f *runFS) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, pathError(op, name, invalid(fsMethod, "it is no folder"))
 	}
 	return f.readDir(op, name)
+}
+
+// ReadFile returns the content of a file. Unlike fs.ReadFile it takes no memory because a server says that a file is large.
+func (f *runFS) ReadFile(name string) ([]byte, error) {
+	file, err := f.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(file)
 }
 
 func (f *runFS) readDir(op, name string) ([]fs.DirEntry, error) {
