@@ -62,6 +62,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/mlflow-go/mlflow/artifacts"
 	"github.com/mlflow-go/mlflow/internal/config"
 	"github.com/mlflow-go/mlflow/internal/failure"
 	"github.com/mlflow-go/mlflow/internal/transport"
@@ -78,6 +79,7 @@ type Client struct {
 	trackingURI string
 	transport   *transport.Client
 	tracking    func() *tracking.Client
+	artifacts   func() *artifacts.Client
 }
 
 // NewClient returns a client for the server that the options and the environment name. It checks every setting, and
@@ -88,7 +90,8 @@ func NewClient(opts ...Option) (*Client, error) {
 		option.apply(&s)
 	}
 	resolved, problems := config.Resolve(s.Options, config.ThisMachine())
-	problems = append(problems, s.checkBatchLimits()...)
+	transfers, transferProblems := config.ResolveTransfers(config.ThisMachine())
+	problems = append(append(problems, transferProblems...), s.checkBatchLimits()...)
 	if len(problems) > 0 {
 		return nil, configError(problems)
 	}
@@ -98,6 +101,12 @@ func NewClient(opts ...Option) (*Client, error) {
 		trackingURI: server.String(),
 		transport:   doer,
 		tracking:    sync.OnceValue(func() *tracking.Client { return tracking.NewClient(server, doer, trackingConfig) }),
+		artifacts: sync.OnceValue(func() *artifacts.Client {
+			return artifacts.NewClient(server, doer, artifacts.Config{
+				MultipartSize: transfers.MultipartSize, PartSize: transfers.PartSize,
+				MultipartUpload: transfers.Upload, MultipartDownload: transfers.Download,
+			})
+		}),
 	}, nil
 }
 
@@ -112,6 +121,9 @@ func configError(problems []error) error {
 
 // Tracking returns the client for experiment tracking. It is created on first use; later calls return the same client.
 func (c *Client) Tracking() *tracking.Client { return c.tracking() }
+
+// Artifacts returns the client for the files of runs. It is created on first use; later calls return the same client.
+func (c *Client) Artifacts() *artifacts.Client { return c.artifacts() }
 
 // TrackingURI returns the server's address, without user name and password.
 func (c *Client) TrackingURI() string { return c.trackingURI }

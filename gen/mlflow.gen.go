@@ -18,6 +18,49 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// AbortMultipartUploadRequest defines model for AbortMultipartUploadRequest.
+type AbortMultipartUploadRequest struct {
+	Path     string `json:"path"`
+	UploadID string `json:"upload_id"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *AbortMultipartUploadRequest) AppendJSON(data []byte) []byte {
+	start := len(data)
+	data = append(data, `,"path":`...)
+	data = wire.AppendText(data, v.Path)
+	data = append(data, `,"upload_id":`...)
+	data = wire.AppendText(data, v.UploadID)
+	return wire.EndObject(data, start)
+}
+
+// CompleteMultipartUploadRequest defines model for CompleteMultipartUploadRequest.
+type CompleteMultipartUploadRequest struct {
+	Parts    []MultipartUploadPart `json:"parts"`
+	Path     string                `json:"path"`
+	UploadID string                `json:"upload_id"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *CompleteMultipartUploadRequest) AppendJSON(data []byte) []byte {
+	start := len(data)
+	data = append(data, `,"parts":`...)
+	beginParts := len(data)
+	for i := range v.Parts {
+		data = append(data, ',')
+		data = v.Parts[i].AppendJSON(data)
+	}
+	data = wire.EndList(data, beginParts)
+	data = append(data, `,"path":`...)
+	data = wire.AppendText(data, v.Path)
+	data = append(data, `,"upload_id":`...)
+	data = wire.AppendText(data, v.UploadID)
+	return wire.EndObject(data, start)
+}
+
+// Content The bytes of a file.
+type Content = interface{}
+
 // CreateExperimentRequest defines model for CreateExperimentRequest.
 type CreateExperimentRequest struct {
 	// ArtifactLocation Where to store artifacts; absent or empty means the server's default place. At most 256 characters on
@@ -66,6 +109,142 @@ func (v *CreateExperimentResult) ReadJSON(r *wire.Reader) {
 		switch name {
 		case "experiment_id":
 			v.ExperimentID = ExperimentID(r.Text())
+		}
+	}
+}
+
+// CreateMultipartUploadRequest defines model for CreateMultipartUploadRequest.
+type CreateMultipartUploadRequest struct {
+	// NumParts Of 0, and of none, the response holds no URLs.
+	NumParts int `json:"num_parts"`
+
+	// Path The name of the file. Only what follows its last slash counts.
+	Path string `json:"path"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *CreateMultipartUploadRequest) AppendJSON(data []byte) []byte {
+	start := len(data)
+	data = append(data, `,"num_parts":`...)
+	data = strconv.AppendInt(data, int64(v.NumParts), 10)
+	data = append(data, `,"path":`...)
+	data = wire.AppendText(data, v.Path)
+	return wire.EndObject(data, start)
+}
+
+// CreateMultipartUploadResult defines model for CreateMultipartUploadResult.
+type CreateMultipartUploadResult struct {
+	Credentials []MultipartUploadCredential `json:"credentials,omitempty"`
+	UploadID    string                      `json:"upload_id,omitempty"`
+}
+
+var jsonCreateMultipartUploadResult = wire.Object{
+	{Name: "credentials"},
+	{Name: "upload_id"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *CreateMultipartUploadResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonCreateMultipartUploadResult) {
+		switch name {
+		case "credentials":
+			v.Credentials = slices.Grow(v.Credentials, r.Length())
+			for range r.List() {
+				v.Credentials = append(v.Credentials, MultipartUploadCredential{})
+				v.Credentials[len(v.Credentials)-1].ReadJSON(r)
+			}
+		case "upload_id":
+			v.UploadID = r.Text()
+		}
+	}
+}
+
+// CreatePresignedDownloadURLRequest defines model for CreatePresignedDownloadUrlRequest.
+type CreatePresignedDownloadURLRequest struct {
+	Path string `json:"path"`
+
+	// RunID A run's ID, chosen by the server.
+	RunID RunID `json:"run_id"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *CreatePresignedDownloadURLRequest) AppendJSON(data []byte) []byte {
+	start := len(data)
+	data = append(data, `,"path":`...)
+	data = wire.AppendText(data, v.Path)
+	data = append(data, `,"run_id":`...)
+	data = wire.AppendText(data, string(v.RunID))
+	return wire.EndObject(data, start)
+}
+
+// CreatePresignedDownloadURLResult defines model for CreatePresignedDownloadUrlResult.
+type CreatePresignedDownloadURLResult struct {
+	// FileSize In bytes. MLflow sends a number; servers that follow protobuf's JSON mapping send a string.
+	FileSize FileSize `json:"file_size,omitempty"`
+
+	// Headers Headers that the request to a URL must have, by name.
+	Headers      HeaderFields `json:"headers,omitempty"`
+	PresignedURL string       `json:"presigned_url,omitempty"`
+}
+
+var jsonCreatePresignedDownloadURLResult = wire.Object{
+	{Name: "file_size"},
+	{Name: "headers"},
+	{Name: "presigned_url"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *CreatePresignedDownloadURLResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonCreatePresignedDownloadURLResult) {
+		switch name {
+		case "file_size":
+			v.FileSize.ReadJSON(r)
+		case "headers":
+			v.Headers.ReadJSON(r)
+		case "presigned_url":
+			v.PresignedURL = r.Text()
+		}
+	}
+}
+
+// CreatePresignedUploadURLRequest defines model for CreatePresignedUploadUrlRequest.
+type CreatePresignedUploadURLRequest struct {
+	Path string `json:"path"`
+
+	// RunID A run's ID, chosen by the server.
+	RunID RunID `json:"run_id"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *CreatePresignedUploadURLRequest) AppendJSON(data []byte) []byte {
+	start := len(data)
+	data = append(data, `,"path":`...)
+	data = wire.AppendText(data, v.Path)
+	data = append(data, `,"run_id":`...)
+	data = wire.AppendText(data, string(v.RunID))
+	return wire.EndObject(data, start)
+}
+
+// CreatePresignedUploadURLResult defines model for CreatePresignedUploadUrlResult.
+type CreatePresignedUploadURLResult struct {
+	// Headers Headers that the request to a URL must have, by name.
+	Headers      HeaderFields `json:"headers,omitempty"`
+	PresignedURL string       `json:"presigned_url,omitempty"`
+}
+
+var jsonCreatePresignedUploadURLResult = wire.Object{
+	{Name: "headers"},
+	{Name: "presigned_url"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *CreatePresignedUploadURLResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonCreatePresignedUploadURLResult) {
+		switch name {
+		case "headers":
+			v.Headers.ReadJSON(r)
+		case "presigned_url":
+			v.PresignedURL = r.Text()
 		}
 	}
 }
@@ -449,6 +628,41 @@ func (v *ExperimentTag) ReadJSON(r *wire.Reader) {
 	}
 }
 
+// FileInfo defines model for FileInfo.
+type FileInfo struct {
+	// FileSize In bytes. MLflow sends a number; servers that follow protobuf's JSON mapping send a string.
+	FileSize FileSize `json:"file_size,omitempty"`
+
+	// IsDir Absent means a file.
+	IsDir wire.Bool `json:"is_dir,omitempty"`
+
+	// Path Relative to the artifacts of the run.
+	Path string `json:"path"`
+}
+
+var jsonFileInfo = wire.Object{
+	{Name: "file_size"},
+	{Name: "is_dir"},
+	{Name: "path", Required: true},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *FileInfo) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonFileInfo) {
+		switch name {
+		case "file_size":
+			v.FileSize.ReadJSON(r)
+		case "is_dir":
+			v.IsDir.ReadJSON(r)
+		case "path":
+			v.Path = r.Text()
+		}
+	}
+}
+
+// FileSize In bytes. MLflow sends a number; servers that follow protobuf's JSON mapping send a string.
+type FileSize = wire.Int64
+
 // GetExperimentByNameResult defines model for GetExperimentByNameResult.
 type GetExperimentByNameResult struct {
 	// Experiment An experiment.
@@ -520,6 +734,36 @@ func (v *GetMetricHistoryResult) ReadJSON(r *wire.Reader) {
 	}
 }
 
+// GetPresignedDownloadURLResult defines model for GetPresignedDownloadUrlResult.
+type GetPresignedDownloadURLResult struct {
+	// FileSize In bytes. MLflow sends a number; servers that follow protobuf's JSON mapping send a string.
+	FileSize FileSize `json:"file_size,omitempty"`
+
+	// Headers Headers that the request to a URL must have, by name.
+	Headers HeaderFields `json:"headers,omitempty"`
+	URL     string       `json:"url,omitempty"`
+}
+
+var jsonGetPresignedDownloadURLResult = wire.Object{
+	{Name: "file_size"},
+	{Name: "headers"},
+	{Name: "url"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *GetPresignedDownloadURLResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonGetPresignedDownloadURLResult) {
+		switch name {
+		case "file_size":
+			v.FileSize.ReadJSON(r)
+		case "headers":
+			v.Headers.ReadJSON(r)
+		case "url":
+			v.URL = r.Text()
+		}
+	}
+}
+
 // GetRunResult defines model for GetRunResult.
 type GetRunResult struct {
 	// Run A run. Besides what is listed, responses can hold `outputs` (models) from 3.0 on, which belong to operations
@@ -541,6 +785,51 @@ func (v *GetRunResult) ReadJSON(r *wire.Reader) {
 		}
 	}
 }
+
+// GetServerInfoResult defines model for GetServerInfoResult.
+type GetServerInfoResult struct {
+	// ArtifactsPresignedOnly Whether files are refused that do not go past the server.
+	ArtifactsPresignedOnly wire.Bool `json:"artifacts_presigned_only,omitempty"`
+
+	// MultipartDownloadsEnabled Whether the operator wants files to be downloaded from presigned URLs, past the server.
+	MultipartDownloadsEnabled wire.Bool `json:"multipart_downloads_enabled,omitempty"`
+
+	// MultipartUploadsEnabled Whether the operator wants files to be uploaded in parts, past the server.
+	MultipartUploadsEnabled wire.Bool `json:"multipart_uploads_enabled,omitempty"`
+
+	// StoreType Such as `SqlStore` or `FileStore`.
+	StoreType         string    `json:"store_type,omitempty"`
+	WorkspacesEnabled wire.Bool `json:"workspaces_enabled,omitempty"`
+}
+
+var jsonGetServerInfoResult = wire.Object{
+	{Name: "artifacts_presigned_only"},
+	{Name: "multipart_downloads_enabled"},
+	{Name: "multipart_uploads_enabled"},
+	{Name: "store_type"},
+	{Name: "workspaces_enabled"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *GetServerInfoResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonGetServerInfoResult) {
+		switch name {
+		case "artifacts_presigned_only":
+			v.ArtifactsPresignedOnly.ReadJSON(r)
+		case "multipart_downloads_enabled":
+			v.MultipartDownloadsEnabled.ReadJSON(r)
+		case "multipart_uploads_enabled":
+			v.MultipartUploadsEnabled.ReadJSON(r)
+		case "store_type":
+			v.StoreType = r.Text()
+		case "workspaces_enabled":
+			v.WorkspacesEnabled.ReadJSON(r)
+		}
+	}
+}
+
+// HeaderFields Headers that the request to a URL must have, by name.
+type HeaderFields = wire.Texts
 
 // InputTag A tag of a dataset's use by a run.
 type InputTag struct {
@@ -579,6 +868,41 @@ func (v *InputTag) ReadJSON(r *wire.Reader) {
 
 // LifecycleStage Whether an experiment or run is `active`, or marked as `deleted`. Later releases may know other stages.
 type LifecycleStage = string
+
+// ListArtifactsResult defines model for ListArtifactsResult.
+type ListArtifactsResult struct {
+	Files []FileInfo `json:"files,omitempty"`
+
+	// NextPageToken Absent or empty on the last page.
+	NextPageToken string `json:"next_page_token,omitempty"`
+
+	// RootURI The `artifact_uri` of the run.
+	RootURI string `json:"root_uri,omitempty"`
+}
+
+var jsonListArtifactsResult = wire.Object{
+	{Name: "files"},
+	{Name: "next_page_token"},
+	{Name: "root_uri"},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *ListArtifactsResult) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonListArtifactsResult) {
+		switch name {
+		case "files":
+			v.Files = slices.Grow(v.Files, r.Length())
+			for range r.List() {
+				v.Files = append(v.Files, FileInfo{})
+				v.Files[len(v.Files)-1].ReadJSON(r)
+			}
+		case "next_page_token":
+			v.NextPageToken = r.Text()
+		case "root_uri":
+			v.RootURI = r.Text()
+		}
+	}
+}
 
 // LogBatchRequest defines model for LogBatchRequest.
 type LogBatchRequest struct {
@@ -780,6 +1104,61 @@ func (v *Metric) ReadJSON(r *wire.Reader) {
 // sign of -0.0.
 type MetricValue = wire.Float64
 
+// MultipartUploadCredential defines model for MultipartUploadCredential.
+type MultipartUploadCredential struct {
+	// Headers Headers that the request to a URL must have, by name.
+	Headers HeaderFields `json:"headers,omitempty"`
+
+	// PartNumber From 1 on. MLflow sends a number; servers that follow protobuf's JSON mapping send a string.
+	PartNumber PartNumber `json:"part_number"`
+	URL        string     `json:"url"`
+}
+
+var jsonMultipartUploadCredential = wire.Object{
+	{Name: "headers"},
+	{Name: "part_number", Required: true},
+	{Name: "url", Required: true},
+}
+
+// ReadJSON reads a response, or a part of one.
+func (v *MultipartUploadCredential) ReadJSON(r *wire.Reader) {
+	for name := range r.Object(jsonMultipartUploadCredential) {
+		switch name {
+		case "headers":
+			v.Headers.ReadJSON(r)
+		case "part_number":
+			v.PartNumber.ReadJSON(r)
+		case "url":
+			v.URL = r.Text()
+		}
+	}
+}
+
+// MultipartUploadPart defines model for MultipartUploadPart.
+type MultipartUploadPart struct {
+	Etag string `json:"etag"`
+
+	// PartNumber From 1 on. MLflow sends a number; servers that follow protobuf's JSON mapping send a string.
+	PartNumber PartNumber `json:"part_number"`
+
+	// URL The URL that the part was sent to.
+	URL string `json:"url,omitempty"`
+}
+
+// AppendJSON appends a request, or a part of one.
+func (v *MultipartUploadPart) AppendJSON(data []byte) []byte {
+	start := len(data)
+	data = append(data, `,"etag":`...)
+	data = wire.AppendText(data, v.Etag)
+	data = append(data, `,"part_number":`...)
+	data = v.PartNumber.AppendJSON(data)
+	if v.URL != "" {
+		data = append(data, `,"url":`...)
+		data = wire.AppendText(data, v.URL)
+	}
+	return wire.EndObject(data, start)
+}
+
 // Param A param of a run.
 type Param struct {
 	// Key At most 250 characters.
@@ -815,6 +1194,9 @@ func (v *Param) ReadJSON(r *wire.Reader) {
 		}
 	}
 }
+
+// PartNumber From 1 on. MLflow sends a number; servers that follow protobuf's JSON mapping send a string.
+type PartNumber = wire.Int64
 
 // ReportedRunStatus The status that a run has, one of `RunStatus`. Later releases may know others.
 type ReportedRunStatus = string
@@ -1427,6 +1809,29 @@ func (v *UpdateRunResult) ReadJSON(r *wire.Reader) {
 // ViewType Which experiments or runs to search, by lifecycle stage.
 type ViewType string
 
+// ArtifactFolder defines model for ArtifactFolder.
+type ArtifactFolder = string
+
+// ArtifactPath defines model for ArtifactPath.
+type ArtifactPath = string
+
+// StoreArtifactParams defines parameters for StoreArtifact.
+type StoreArtifactParams struct {
+	RunUUID RunID  `form:"run_uuid" json:"run_uuid"`
+	Path    string `form:"path" json:"path"`
+}
+
+// ListArtifactsParams defines parameters for ListArtifacts.
+type ListArtifactsParams struct {
+	RunID RunID `form:"run_id" json:"run_id"`
+
+	// Path The folder, relative to the artifacts of the run. Absent means all of them.
+	Path string `form:"path,omitempty" json:"path,omitempty"`
+
+	// PageToken The `next_page_token` of the page before. MLflow's own server has one page.
+	PageToken string `form:"page_token,omitempty" json:"page_token,omitempty"`
+}
+
 // GetExperimentParams defines parameters for GetExperiment.
 type GetExperimentParams struct {
 	ExperimentID ExperimentID `form:"experiment_id" json:"experiment_id"`
@@ -1469,9 +1874,15 @@ type GetRunParams struct {
 	RunID RunID `form:"run_id" json:"run_id"`
 }
 
+// ReadArtifactParams defines parameters for ReadArtifact.
+type ReadArtifactParams struct {
+	RunID RunID  `form:"run_id" json:"run_id"`
+	Path  string `form:"path" json:"path"`
+}
+
 // A Client sends requests, and returns the responses as they come.
 type Client struct {
-	// Server is the URL of the server, without a slash at its end.
+	// Server is the URL of the server. The paths of operations are below its own.
 	Server *url.URL
 	// Client sends.
 	Client Doer
@@ -1480,6 +1891,83 @@ type Client struct {
 // A Doer sends a request and returns its response, as an [http.Client] does.
 type Doer interface {
 	Do(request *http.Request) (*http.Response, error)
+}
+
+// StoreArtifact is POST /ajax-api/2.0/mlflow/upload-artifact: Upload a small file of a run through the server, wherever it is kept.
+func (c Client) StoreArtifact(ctx context.Context, params *StoreArtifactParams, body io.Reader) (*http.Response, error) {
+	var query query
+	query.add("run_uuid", params.RunUUID)
+	query.add("path", params.Path)
+	return c.send(ctx, http.MethodPost, "/ajax-api/2.0/mlflow/upload-artifact", query, octetStream, body)
+}
+
+// DeleteArtifact is DELETE /api/2.0/mlflow-artifacts/artifacts/{artifact_path}: Delete a file or a folder that is kept behind the server.
+func (c Client) DeleteArtifact(ctx context.Context, artifactPath string) (*http.Response, error) {
+	path := strings.Replace("/api/2.0/mlflow-artifacts/artifacts/{artifact_path}", "{artifact_path}", escapePath(artifactPath), 1)
+	var query query
+	return c.send(ctx, http.MethodDelete, path, query, "", nil)
+}
+
+// DownloadArtifact is GET /api/2.0/mlflow-artifacts/artifacts/{artifact_path}: Download a file that is kept behind the server.
+func (c Client) DownloadArtifact(ctx context.Context, artifactPath string) (*http.Response, error) {
+	path := strings.Replace("/api/2.0/mlflow-artifacts/artifacts/{artifact_path}", "{artifact_path}", escapePath(artifactPath), 1)
+	var query query
+	return c.send(ctx, http.MethodGet, path, query, "", nil)
+}
+
+// UploadArtifact is PUT /api/2.0/mlflow-artifacts/artifacts/{artifact_path}: Upload a file to behind the server.
+func (c Client) UploadArtifact(ctx context.Context, artifactPath string, body io.Reader) (*http.Response, error) {
+	path := strings.Replace("/api/2.0/mlflow-artifacts/artifacts/{artifact_path}", "{artifact_path}", escapePath(artifactPath), 1)
+	var query query
+	return c.send(ctx, http.MethodPut, path, query, octetStream, body)
+}
+
+// AbortMultipartUpload is POST /api/2.0/mlflow-artifacts/mpu/abort/{artifact_path}: Give up an upload in parts.
+func (c Client) AbortMultipartUpload(ctx context.Context, artifactPath string, body AbortMultipartUploadRequest) (*http.Response, error) {
+	path := strings.Replace("/api/2.0/mlflow-artifacts/mpu/abort/{artifact_path}", "{artifact_path}", escapePath(artifactPath), 1)
+	return c.sendBody(ctx, http.MethodPost, path, body.AppendJSON)
+}
+
+// CompleteMultipartUpload is POST /api/2.0/mlflow-artifacts/mpu/complete/{artifact_path}: End an upload in parts.
+func (c Client) CompleteMultipartUpload(ctx context.Context, artifactPath string, body CompleteMultipartUploadRequest) (*http.Response, error) {
+	path := strings.Replace("/api/2.0/mlflow-artifacts/mpu/complete/{artifact_path}", "{artifact_path}", escapePath(artifactPath), 1)
+	return c.sendBody(ctx, http.MethodPost, path, body.AppendJSON)
+}
+
+// CreateMultipartUpload is POST /api/2.0/mlflow-artifacts/mpu/create/{artifact_path}: Begin an upload in parts to object storage behind the server.
+func (c Client) CreateMultipartUpload(ctx context.Context, artifactPath string, body CreateMultipartUploadRequest) (*http.Response, error) {
+	path := strings.Replace("/api/2.0/mlflow-artifacts/mpu/create/{artifact_path}", "{artifact_path}", escapePath(artifactPath), 1)
+	return c.sendBody(ctx, http.MethodPost, path, body.AppendJSON)
+}
+
+// GetPresignedDownloadURL is GET /api/2.0/mlflow-artifacts/presigned/{artifact_path}: Get a URL to download a file from that is kept in object storage behind the server.
+func (c Client) GetPresignedDownloadURL(ctx context.Context, artifactPath string) (*http.Response, error) {
+	path := strings.Replace("/api/2.0/mlflow-artifacts/presigned/{artifact_path}", "{artifact_path}", escapePath(artifactPath), 1)
+	var query query
+	return c.send(ctx, http.MethodGet, path, query, "", nil)
+}
+
+// ListArtifacts is GET /api/2.0/mlflow/artifacts/list: List the artifacts of a run.
+func (c Client) ListArtifacts(ctx context.Context, params *ListArtifactsParams) (*http.Response, error) {
+	var query query
+	query.add("run_id", params.RunID)
+	if params.Path != "" {
+		query.add("path", params.Path)
+	}
+	if params.PageToken != "" {
+		query.add("page_token", params.PageToken)
+	}
+	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/artifacts/list", query, "", nil)
+}
+
+// CreatePresignedDownloadURL is POST /api/2.0/mlflow/artifacts/presigned-download-url: Get a URL to download a file of a run from.
+func (c Client) CreatePresignedDownloadURL(ctx context.Context, body CreatePresignedDownloadURLRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/artifacts/presigned-download-url", body.AppendJSON)
+}
+
+// CreatePresignedUploadURL is POST /api/2.0/mlflow/artifacts/presigned-upload-url: Get a URL to upload a file of a run to.
+func (c Client) CreatePresignedUploadURL(ctx context.Context, body CreatePresignedUploadURLRequest) (*http.Response, error) {
+	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/artifacts/presigned-upload-url", body.AppendJSON)
 }
 
 // CreateExperiment is POST /api/2.0/mlflow/experiments/create: Create an experiment.
@@ -1501,14 +1989,14 @@ func (c Client) DeleteExperimentTag(ctx context.Context, body DeleteExperimentTa
 func (c Client) GetExperiment(ctx context.Context, params *GetExperimentParams) (*http.Response, error) {
 	var query query
 	query.add("experiment_id", params.ExperimentID)
-	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/experiments/get", query, nil)
+	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/experiments/get", query, "", nil)
 }
 
 // GetExperimentByName is GET /api/2.0/mlflow/experiments/get-by-name: Get an experiment by its name.
 func (c Client) GetExperimentByName(ctx context.Context, params *GetExperimentByNameParams) (*http.Response, error) {
 	var query query
 	query.add("experiment_name", params.ExperimentName)
-	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/experiments/get-by-name", query, nil)
+	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/experiments/get-by-name", query, "", nil)
 }
 
 // RestoreExperiment is POST /api/2.0/mlflow/experiments/restore: Restore a deleted experiment.
@@ -1540,7 +2028,7 @@ func (c Client) GetMetricHistory(ctx context.Context, params *GetMetricHistoryPa
 	if params.PageToken != "" {
 		query.add("page_token", params.PageToken)
 	}
-	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/metrics/get-history", query, nil)
+	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/metrics/get-history", query, "", nil)
 }
 
 // SampleMetricHistory is GET /api/2.0/mlflow/metrics/get-history-bulk-interval: Get some of the values that a metric had in several runs.
@@ -1557,7 +2045,7 @@ func (c Client) SampleMetricHistory(ctx context.Context, params *SampleMetricHis
 	if params.MaxResults != nil {
 		query.add("max_results", *params.MaxResults)
 	}
-	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/metrics/get-history-bulk-interval", query, nil)
+	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/metrics/get-history-bulk-interval", query, "", nil)
 }
 
 // CreateRun is POST /api/2.0/mlflow/runs/create: Create a run.
@@ -1579,7 +2067,7 @@ func (c Client) DeleteTag(ctx context.Context, body DeleteTagRequest) (*http.Res
 func (c Client) GetRun(ctx context.Context, params *GetRunParams) (*http.Response, error) {
 	var query query
 	query.add("run_id", params.RunID)
-	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/runs/get", query, nil)
+	return c.send(ctx, http.MethodGet, "/api/2.0/mlflow/runs/get", query, "", nil)
 }
 
 // LogBatch is POST /api/2.0/mlflow/runs/log-batch: Log metrics, params and tags together.
@@ -1622,13 +2110,39 @@ func (c Client) UpdateRun(ctx context.Context, body UpdateRunRequest) (*http.Res
 	return c.sendBody(ctx, http.MethodPost, "/api/2.0/mlflow/runs/update", body.AppendJSON)
 }
 
+// GetServerInfo is GET /api/3.0/mlflow/server-info: Ask what the server offers.
+func (c Client) GetServerInfo(ctx context.Context) (*http.Response, error) {
+	var query query
+	return c.send(ctx, http.MethodGet, "/api/3.0/mlflow/server-info", query, "", nil)
+}
+
+// ReadArtifact is GET /get-artifact: Download a file of a run through the server, wherever it is kept.
+func (c Client) ReadArtifact(ctx context.Context, params *ReadArtifactParams) (*http.Response, error) {
+	var query query
+	query.add("run_id", params.RunID)
+	query.add("path", params.Path)
+	return c.send(ctx, http.MethodGet, "/get-artifact", query, "", nil)
+}
+
+// octetStream is the media type of bytes that nothing is known of.
+const octetStream = "application/octet-stream"
+
+// escapePath escapes the segments of a path that a parameter stands for.
+func escapePath(path string) string {
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		segments[i] = url.PathEscape(segment)
+	}
+	return strings.Join(segments, "/")
+}
+
 // sendBody sends a request with a body of JSON.
 func (c Client) sendBody(ctx context.Context, method, path string, appendJSON func([]byte) []byte) (*http.Response, error) {
 	encoded, err := wire.Marshal(appendJSON)
 	if err != nil {
 		return nil, err
 	}
-	return c.send(ctx, method, path, query{}, bytes.NewReader(encoded))
+	return c.send(ctx, method, path, query{}, "application/json", bytes.NewReader(encoded))
 }
 
 // A query is the query of a request, or why there is none.
@@ -1654,8 +2168,8 @@ func (q *query) add(name string, value any) {
 	q.parts, q.err = append(q.parts, part), cmp.Or(q.err, err)
 }
 
-// send sends a request with a body, or without one.
-func (c Client) send(ctx context.Context, method, path string, query query, body io.Reader) (*http.Response, error) {
+// send sends a request with a body of the given media type, or without one.
+func (c Client) send(ctx context.Context, method, path string, query query, mediaType string, body io.Reader) (*http.Response, error) {
 	if query.err != nil {
 		return nil, query.err
 	}
@@ -1664,14 +2178,14 @@ func (c Client) send(ctx context.Context, method, path string, query query, body
 		return nil, err
 	}
 	target := *c.Server
-	target.Path += path
-	if target.RawPath != "" {
-		target.RawPath += path
+	target.RawPath = strings.TrimSuffix(target.EscapedPath(), "/") + path
+	if target.Path, err = url.PathUnescape(target.RawPath); err != nil {
+		return nil, err
 	}
 	target.RawQuery = strings.Join(query.parts, "&")
 	request.URL, request.Host = &target, target.Host
 	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Content-Type", mediaType)
 	}
 	return c.Client.Do(request)
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/mlflow-go/mlflow/gen"
 	"github.com/mlflow-go/mlflow/internal/transport"
@@ -46,12 +45,9 @@ type Config struct {
 // the Tracking method of mlflow.Client instead, which adds credentials, time limits, retries and all else that a server
 // must be told; this one leaves that to the doer, which is given each request once.
 func NewClient(server *url.URL, doer Doer, config Config) *Client {
-	base := *server
-	if strings.HasSuffix(base.EscapedPath(), "/") {
-		base.Path, base.RawPath = strings.TrimSuffix(base.Path, "/"), strings.TrimSuffix(base.RawPath, "/")
-	}
+	copied := *server
 	return &Client{
-		server:    &base,
+		server:    &copied,
 		transport: transport.Wrap(doer),
 		limits:    config.BatchLimits.orDefault(),
 		logger:    cmp.Or(config.Logger, slog.New(slog.DiscardHandler)),

@@ -191,8 +191,8 @@ func invalid(op, format string, args ...any) *Error {
 
 func init() {
 	failure.New = func(op string, outcome transport.Outcome) error {
-		if outcome.Kind == transport.InvalidArgument && outcome.Status == 0 {
-			return invalid(op, "%s", outcome.Message)
+		if outcome.Message != "" && outcome.Status == 0 && outcome.Attempts == 0 { // refused before anything was sent
+			return &Error{Op: op, Message: outcome.Message, kind: outcome.Kind}
 		}
 		return newError(op, outcome)
 	}

@@ -21,11 +21,18 @@ type Operation struct {
 	// MayRunTwice tells that the server may run the request more than once. If it may not, the request is retried only if
 	// it cannot have run.
 	MayRunTwice bool
-	// FinalRefusal, if set, matches the message of a BAD_REQUEST that a retry would bring again.
+	// FinalRefusal, if set, matches the message of a BAD_REQUEST, or the body of a response that asks to come back later, that a
+	// retry would bring again.
 	FinalRefusal *regexp.Regexp
 	// OfProgram tells that the request is of the program's own making: its headers stay as they are, and a success may hold
 	// anything.
 	OfProgram bool
+	// Downloads tells that the body of a success is a stream, and not read.
+	Downloads bool
+	// Once tells that there is another way than a retry.
+	Once bool
+	// FinalCrash tells that a 500 without an error code is what servers answer to a request that they cannot serve.
+	FinalCrash bool
 }
 
 // A Call sends the request of one operation, retrying where that is safe, and knows afterwards what became of it. It is
@@ -34,6 +41,8 @@ type Call struct {
 	// HasRun, if set, is asked before the retry of a request that must not run twice and may have run: whether the server
 	// has run it. If it has, or if HasRun fails, the request is not sent again, and the outcome is that of the last attempt.
 	HasRun func(context.Context) (bool, error)
+	// Content, if set, is the body of the request in place of its own.
+	Content *Content
 
 	client    *Client
 	operation Operation
@@ -49,6 +58,7 @@ type Call struct {
 	authorization     string      // the header of the last attempt
 	nextAuthorization string      // the header of the next one, if it is known already
 	sent              http.Header // those of the last attempt
+	query             url.Values  // that of its URL, if the values are secrets
 }
 
 // Outcome returns what became of the request; the zero Outcome if none was sent.
@@ -61,7 +71,11 @@ func (c *Call) Do(request *http.Request) (*http.Response, error) {
 	if request.Body != nil {
 		defer request.Body.Close()
 	}
-	c.outcome = c.redacted(c.run(request))
+	o := c.run(request)
+	if o.stream != nil {
+		o.stream = c.resumable(request, o)
+	}
+	c.outcome = c.redacted(o)
 	return c.result()
 }
 
@@ -81,7 +95,7 @@ func (c *Call) run(request *http.Request) Outcome {
 		}
 		var wait time.Duration
 		retry := false
-		if canSendAgain(request) {
+		if c.canSendAgain(request) {
 			wait, retry = c.retryDelay(ctx, o)
 			if !renewed && c.hasNewCredentials(ctx, o) {
 				renewed, wait, retry = true, 0, true
@@ -113,7 +127,10 @@ func (c *Call) withoutResponse(o Outcome) Outcome {
 var errNoWorkspaces = errors.New("the server does not say whether it supports workspaces; the request was not sent")
 
 // canSendAgain tells whether the body of the request can be had again. One that cannot is sent once, whole.
-func canSendAgain(request *http.Request) bool {
+func (c *Call) canSendAgain(request *http.Request) bool {
+	if c.Content != nil {
+		return !c.Content.Once
+	}
 	return request.Body == nil || request.Body == http.NoBody || request.GetBody != nil
 }
 
@@ -126,6 +143,9 @@ type attempt struct {
 
 // attempt sends the request once.
 func (c *Call) attempt(request *http.Request) Outcome {
+	if c.Content != nil || c.operation.Downloads {
+		return c.attemptStream(request)
+	}
 	c.attempts++
 	caller := request.Context()
 	ctx, cancel := c.client.limit(caller)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -34,8 +35,9 @@ type Outcome struct {
 	MayHaveRun bool
 
 	response   *http.Response
-	bodyErr    error // why the body ends early
-	quotesBody bool  // as the message
+	stream     io.ReadCloser // the body of a success that is not read
+	bodyErr    error         // why the body ends early
+	quotesBody bool          // as the message
 	http2      bool
 	stale      bool // a connection was lost that another request had used before
 }
@@ -279,6 +281,10 @@ func (c *Call) result() (*http.Response, error) {
 	o := &c.outcome
 	if o.response == nil {
 		return nil, cmp.Or(o.Err, errors.New(o.Message))
+	}
+	if o.stream != nil {
+		o.response.Body = o.stream
+		return o.response, nil
 	}
 	c.body.data.Reset(o.Body)
 	c.body.err = o.bodyErr

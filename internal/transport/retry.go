@@ -72,10 +72,17 @@ func (c *Call) retryDelay(ctx context.Context, o Outcome) (time.Duration, bool) 
 
 // mayRetry tells whether the operation may be retried after an attempt that went wrong.
 func (c *Call) mayRetry(o Outcome) bool {
+	if c.operation.Once {
+		return false
+	}
 	switch o.verdict() {
 	case cannotHaveRun:
 		return true
 	case mayHaveRun:
+		final := c.operation.FinalRefusal
+		if o.Kind == Crashed && c.operation.FinalCrash || final != nil && final.Match(o.Body) {
+			return false
+		}
 		return c.operation.MayRunTwice || c.HasRun != nil
 	case mayPass:
 		if final := c.operation.FinalRefusal; final != nil && final.MatchString(o.Message) {

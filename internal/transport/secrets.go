@@ -11,7 +11,7 @@ import (
 )
 
 // harmless are the headers of ours that anyone may see. Those of the same name that are configured are secrets.
-var harmless = []string{"Accept", "Accept-Encoding", "Cache-Control", "Content-Type", "User-Agent", workspaceHeader}
+var harmless = []string{"Accept", "Accept-Encoding", "Cache-Control", "Content-Type", "Expect", "If-Range", "Range", "User-Agent", workspaceHeader}
 
 // A secretSet holds what nobody else may see.
 type secretSet map[string]bool
@@ -23,6 +23,13 @@ func (c *Call) secrets() secretSet {
 	for name, values := range c.sent { // with the jar's cookies, which net/http adds
 		if !slices.Contains(harmless, name) {
 			s.addHeader(name, values)
+		}
+	}
+	if config.SecretQueries {
+		for _, values := range c.query {
+			for _, value := range values {
+				s.add(value)
+			}
 		}
 	}
 	for name, values := range config.Header() {

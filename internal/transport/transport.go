@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 )
 
@@ -46,6 +47,8 @@ type Config struct {
 	RefuseRedirects bool
 	// MaxBody limits what is read of a response, after decompression; 0 means DefaultMaxBody.
 	MaxBody int64
+	// SecretQueries tells that the values in the queries of URLs are secrets.
+	SecretQueries bool
 	// Logger hears of every attempt; nil is silent.
 	Logger *slog.Logger
 }
@@ -72,6 +75,8 @@ type Client struct {
 	mayUseH2C bool
 	// tookTooLong is why an attempt ends with the time limit.
 	tookTooLong error
+
+	streams, storage func() *Client
 }
 
 // New returns a client for the given configuration.
@@ -102,7 +107,9 @@ func Wrap(doer Doer) *Client {
 	if c, ok := doer.(*Client); ok {
 		return c
 	}
-	return newClient(doer, Config{})
+	c := newClient(doer, Config{})
+	c.streams = func() *Client { return c }
+	return c
 }
 
 // WithoutRetries returns a client that sends each request once, and shares all else with c: its limit of requests in
@@ -129,9 +136,12 @@ func newClient(doer Doer, config Config) *Client {
 	}
 	config.MaxBody = cmp.Or(config.MaxBody, DefaultMaxBody)
 	config.Logger = cmp.Or(config.Logger, slog.New(slog.DiscardHandler))
-	return &Client{
+	c := &Client{
 		http: doer, config: config, workspace: new(workspaceCheck), tookTooLong: attemptTimeout(config.Timeout),
 	}
+	c.streams = sync.OnceValue(func() *Client { return streams(config) })
+	c.storage = sync.OnceValue(func() *Client { return storage(config) })
+	return c
 }
 
 // newHTTPTransport returns net/http's default transport, fitted to MLflow's servers.

@@ -23,7 +23,7 @@ import (
 const testTimeout = "20m"
 
 // testPackages are those with scenarios.
-var testPackages = []string{"./tracking"}
+var testPackages = []string{"./tracking", "./artifacts"}
 
 func integration(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("integration", flag.ExitOnError)

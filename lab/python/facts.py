@@ -8,11 +8,18 @@ insists on, limits and the statuses of errors are read from the syntax trees of 
 
 import ast
 import json
+import re
 import sys
 import zipfile
 
+# The service of artifacts, which handlers import under other names.
+PROXY = "/mlflow-artifacts/"
+
 # Of the endpoints below these paths all is told, of others only the name.
-COVERED = ("/mlflow/experiments/", "/mlflow/runs/", "/mlflow/metrics/", "/mlflow/artifacts/list")
+COVERED = ("/mlflow/experiments/", "/mlflow/runs/", "/mlflow/metrics/", "/mlflow/artifacts/list", "/mlflow/artifacts/presigned-", PROXY)
+
+# How MLflow declares a parameter of a path, which may hold slashes.
+PARAMETER = re.compile(r"<path:(\w+)>")
 
 TYPES = {
     1: "double", 2: "float", 3: "int64", 4: "uint64", 5: "int32", 6: "fixed64", 7: "fixed32", 8: "bool", 9: "string",
@@ -124,7 +131,7 @@ def endpoints(file):
         for method in children(service, 2):
             for endpoint in children(child(child(method, 4), METHOD_RPC), 1):
                 path, major = text(endpoint, 2), child(endpoint, 3).get(1, [0])[0]
-                yield short(text(method, 2)), text(endpoint, 1), path, f"/api/{major}.0{path}"
+                yield short(text(method, 2)), text(endpoint, 1), path, f"/api/{major}.0" + PARAMETER.sub(r"{\1}", path)
 
 
 def referenced(name, messages):
@@ -313,7 +320,7 @@ def facts(wheel):
     for file in proto_files(wheel):
         declare(text(file, 2), file, IN_FILE, messages, enums)
         for name, method, path, full_path in endpoints(file):
-            if name not in handled:
+            if name not in handled and not path.startswith(PROXY):
                 continue
             if path.startswith(COVERED):
                 covered.setdefault(name, []).append(f"{method} {full_path}")

@@ -15,6 +15,9 @@ import (
 
 const fastTrackMLRelease = "0.6.0"
 
+// forS3 goes into the environments of servers with artifacts on S3: AWS's client, and an S3 server to use it with.
+var forS3 = []string{"boto3", "moto[server]"}
+
 // settled is how long after a release the packages that it depends on are still
 // taken. A release's dependencies are open to newer ones, which break most that
 // are a year old, so it gets those of its own days.
@@ -62,6 +65,9 @@ func recipeOf(s scenario.Server) recipe {
 	}
 	r.release = "mlflow==" + release
 	r.requirements = slices.Concat([]string{"mlflow[auth]==" + release}, extras, pins[release])
+	if s.Feature == scenario.FeatureS3 {
+		r.requirements = append(r.requirements, forS3...)
+	}
 	return r
 }
 

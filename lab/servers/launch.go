@@ -77,7 +77,7 @@ func (s *Server) command(port int) (*exec.Cmd, error) {
 		cmd = exec.Command(s.Python, "-m", "mlflow", "server",
 			"--host", "127.0.0.1", "--port", strconv.Itoa(port),
 			"--backend-store-uri", s.storeURI(),
-			"--artifacts-destination", "artifacts",
+			"--artifacts-destination", s.artifacts(),
 			"--workers", "1")
 	}
 	cmd.Args = append(cmd.Args, s.opts.Args...)
@@ -93,6 +93,14 @@ func (s *Server) command(port int) (*exec.Cmd, error) {
 	}
 	cmd.Env = append(cmd.Env, s.opts.Env...)
 	return cmd, nil
+}
+
+// artifacts returns where the server keeps artifacts: in its folder, or in the bucket of its S3 server.
+func (s *Server) artifacts() string {
+	if s.storage != nil {
+		return "s3://" + bucket
+	}
+	return "artifacts"
 }
 
 func (s *Server) storeURI() string {

@@ -15,5 +15,6 @@ var Matrix = slices.Concat(Recorded, []string{
 	"2.22.5-postgres", "3.17.2-postgres",
 	"2.9.2-file", "2.22.5-file", "3.1.4-file", "3.17.2-file",
 	"3.17.2-workspaces",
+	"2.22.5-s3", "3.17.2-s3", "3.18.0-s3",
 	"fasttrackml",
 })

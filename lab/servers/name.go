@@ -36,6 +36,7 @@ var with = map[string]string{
 	scenario.StoreFile:         " on files",
 	scenario.FeatureBasicAuth:  " with basic auth",
 	scenario.FeatureWorkspaces: " with workspaces",
+	scenario.FeatureS3:         " with artifacts on S3",
 }
 
 // parse parses the name of a server that can be installed.
@@ -52,9 +53,10 @@ func parse(name string) (scenario.Server, error) {
 	return s, nil
 }
 
-// environment names the Python environment, which the release's stores and features share.
+// environment names the Python environment, which the release's stores and features share but for S3, which needs more
+// packages.
 func environment(s scenario.Server) string {
-	if s.FastTrackML() {
+	if s.FastTrackML() || s.Feature == scenario.FeatureS3 {
 		return s.Name
 	}
 	return s.Version

@@ -19,6 +19,7 @@ func TestCheckName(t *testing.T) {
 		{name: "fasttrackml"},
 		{name: "2.22.5-basicauth"},
 		{name: "3.10.0-workspaces"},
+		{name: "3.17.2-s3"},
 		{name: "3.9.0-workspaces", err: "workspaces since 3.10.0"},
 		{name: "3.17.2-postgres-basicauth", err: "is not the name of a server"},
 		{name: "2.9.1", err: "older than 2.9.2"},
@@ -46,7 +47,7 @@ func TestCheckName(t *testing.T) {
 func TestEnvironmentIsSharedByStoresAndFeatures(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
-		"3.17.2": "3.17.2", "3.17.2-postgres": "3.17.2", "3.17.2-file": "3.17.2", "3.17.2-basicauth": "3.17.2", "fasttrackml": "fasttrackml",
+		"3.17.2": "3.17.2", "3.17.2-postgres": "3.17.2", "3.17.2-file": "3.17.2", "3.17.2-basicauth": "3.17.2", "3.17.2-s3": "3.17.2-s3", "fasttrackml": "fasttrackml",
 	} {
 		s, err := parse(name)
 		require.NoError(t, err)

@@ -4,10 +4,10 @@
 // # Names
 //
 // A server is a final MLflow release on SQLite, a release on another store, a
-// release with MLflow's basic auth or workspaces switched on, or FastTrackML,
-// which speaks the same REST dialect:
+// release with MLflow's basic auth or workspaces switched on or with its
+// artifacts on an S3 server, or FastTrackML, which speaks the same REST dialect:
 //
-//	3.17.2  2.22.5-postgres  3.1.4-file  2.22.5-basicauth  3.17.2-workspaces  fasttrackml
+//	3.17.2  2.22.5-postgres  3.1.4-file  2.22.5-basicauth  3.17.2-workspaces  3.17.2-s3  fasttrackml
 //
 // Releases before 2.9.2 are not supported, nor file stores where a release
 // has dropped them.
@@ -23,7 +23,7 @@
 //	run/<name>-<n>/     what one server stores, and its server.log
 //
 // Only a PostgreSQL database lives elsewhere: in a temporary folder, gone when
-// the server stops.
+// the server stops. An S3 server keeps its objects in memory.
 package servers
 
 import (
@@ -66,6 +66,7 @@ type Server struct {
 	port     int
 	process  *process
 	database *database // nil unless on PostgreSQL
+	storage  *storage  // nil unless artifacts are on S3
 }
 
 // Start installs the named server if need be, starts it, and returns once it
@@ -90,6 +91,7 @@ func Start(ctx context.Context, name string, opts Options) (*Server, error) {
 	s.Log = filepath.Join(s.Dir, "server.log")
 	if err := s.startAll(ctx); err != nil {
 		err = errors.Join(err, s.database.stop())
+		s.storage.stop()
 		// A database whose making was interrupted would fail each later start.
 		if ctx.Err() != nil && made {
 			err = errors.Join(err, os.RemoveAll(s.Dir))
@@ -123,6 +125,11 @@ func (s *Server) startAll(ctx context.Context) (err error) {
 			return fmt.Errorf("start %s: %w", s.Name, err)
 		}
 	}
+	if s.spec.Feature == scenario.FeatureS3 {
+		if s.storage, err = startStorage(ctx, s.Python, s.Dir); err != nil {
+			return fmt.Errorf("start %s: %w", s.Name, err)
+		}
+	}
 	return s.launch(ctx)
 }
 
@@ -150,6 +157,7 @@ func (s *Server) Stop() error {
 		err = fmt.Errorf("%s ended by itself: %w", s.Name, s.failure())
 	}
 	s.process.stop()
+	s.storage.stop()
 	return errors.Join(err, s.database.stop())
 }
 

@@ -9,7 +9,6 @@ import (
 	"mime"
 	"net/url"
 	"strconv"
-	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -19,7 +18,8 @@ type Exchange struct {
 	Request struct {
 		Method, Path string
 		Query        url.Values
-		Body         json.RawMessage
+		Body         json.RawMessage // what is JSON
+		Text         string          // what is not
 	}
 	Response struct {
 		Status int
@@ -31,17 +31,23 @@ type Exchange struct {
 
 // Check returns what the document does not allow, or does not know, in an exchange. Findings of one kind read the same.
 func (s *Spec) Check(e Exchange) ([]string, error) {
-	operation, ok := s.top().at("paths", e.Request.Path, strings.ToLower(e.Request.Method))
+	operation, ok := s.operation(e.Request.Method, e.Request.Path)
 	if !ok {
 		return []string{fmt.Sprintf("%s %s: no such operation", e.Request.Method, e.Request.Path)}, nil
 	}
 	c := check{prefix: fmt.Sprint(operation.object["operationId"], " request")}
 	c.query(operation, e.Request.Query)
-	c.requestBody(operation, e.Request.Body)
+	c.requestBody(operation, e.Request.Body, e.Request.Text)
 	c.prefix = fmt.Sprint(operation.object["operationId"], " ", e.Response.Status)
 	c.response(operation, e)
 	return c.findings, c.err
 }
+
+// Media types of files.
+const (
+	octetStream = "application/octet-stream"
+	anyType     = "*/*"
+)
 
 // A check collects the findings about one exchange.
 type check struct {
@@ -88,10 +94,12 @@ func queryValue(schema node, values []string) any {
 	return values[0]
 }
 
-func (c *check) requestBody(operation node, body []byte) {
+func (c *check) requestBody(operation node, body []byte, text string) {
 	declared, ok := operation.at("requestBody")
+	_, isFile := declared.at("content", octetStream)
 	switch {
-	case !ok && body != nil:
+	case isFile: // any bytes, and none
+	case !ok && (body != nil || text != ""):
 		c.found("a body is not declared")
 	case ok && body != nil:
 		c.body(declared, "application/json", body, "")
@@ -114,6 +122,9 @@ func (c *check) response(operation node, e Exchange) {
 
 // body checks a body of a media type that the declaration must know: JSON, or else text.
 func (c *check) body(declared node, contentType string, body []byte, text string) {
+	if _, isFile := declared.at("content", anyType); isFile || (contentType == "" && body == nil && text == "") {
+		return // any bytes, or none
+	}
 	mediaType, _, err := mime.ParseMediaType(contentType)
 	schema, ok := declared.at("content", mediaType, "schema")
 	if err != nil || !ok {

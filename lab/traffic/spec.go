@@ -65,6 +65,22 @@ func (n node) at(keys ...string) (node, bool) {
 	return node{n.spec, n.pointer + "/" + escape.Replace(keys[0]), object}.at(keys[1:]...)
 }
 
+// operation returns the operation of a method and a path. A declared path may end in a parameter.
+func (s *Spec) operation(method, path string) (node, bool) {
+	method = strings.ToLower(method)
+	if found, ok := s.top().at("paths", path, method); ok {
+		return found, true
+	}
+	paths, _ := s.top().at("paths")
+	for declared := range paths.object {
+		prefix, _, ok := strings.Cut(declared, "{")
+		if ok && strings.HasPrefix(path, prefix) && len(path) > len(prefix) {
+			return s.top().at("paths", declared, method)
+		}
+	}
+	return node{}, false
+}
+
 func (s *Spec) top() node { return node{s, "#", s.root} }
 
 // tokens are the keys that a pointer is made of.

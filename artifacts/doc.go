@@ -1,0 +1,2 @@
+// Package artifacts moves the files of runs: models, plots, checkpoints.
+package artifacts

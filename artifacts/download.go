@@ -1,0 +1,228 @@
+package artifacts
+
+import (
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"unicode"
+
+	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/internal/failure"
+	"github.com/mlflow-go/mlflow/internal/transport"
+)
+
+// DownloadArtifact returns the content of a file of a run, as it comes: nothing is held in memory, and the caller must close it.
+// The context must live until then. What does not exist is [tracking.ErrNotFound], a folder [tracking.ErrInvalidArgument].
+//
+// Reading ends with [io.EOF] only after as many bytes as the file has. A content that was cut goes on with what is missing, if the
+// server can send a part of a file; otherwise reading ends with a [*tracking.Error] that matches
+// [tracking.ErrUnexpectedResponse], or [tracking.ErrUnavailable] if nothing came for as long as WithTimeout allows.
+//
+// GET /api/2.0/mlflow/artifacts/list
+// GET /api/2.0/mlflow/runs/get
+// GET /api/2.0/mlflow-artifacts/artifacts/{artifact_path}
+func (c *Client) DownloadArtifact(ctx context.Context, runID, path string) (io.ReadCloser, error) {
+	const method = "DownloadArtifact"
+	if err := errors.Join(checkRun(method, runID), checkPath(method, path)); err != nil {
+		return nil, first(err)
+	}
+	file, err := c.statFile(ctx, method, runID, path)
+	if err != nil {
+		return nil, err
+	}
+	return c.open(ctx, method, runID, file)
+}
+
+// open returns the content of a file that the server lists.
+func (c *Client) open(ctx context.Context, method, runID string, file Artifact) (io.ReadCloser, error) {
+	where, err := c.root(ctx, method, runID)
+	if err != nil {
+		return nil, err
+	}
+	d := &download{client: c, method: method, runID: runID, root: where, file: file}
+	return d.open(ctx)
+}
+
+// A download opens one file.
+type download struct {
+	client *Client
+	method string
+	runID  string
+	root   root
+	file   Artifact
+}
+
+func (d *download) open(ctx context.Context) (io.ReadCloser, error) {
+	if !d.root.isProxied() {
+		if body, err := d.openDirectly(ctx); body != nil || err != nil {
+			return body, err
+		}
+		return d.read(ctx)
+	}
+	body, err := d.openPastProxy(ctx)
+	if body != nil || err != nil {
+		return body, err
+	}
+	// Before MLflow 3.3 the proxy cannot say the name of such a file in a header.
+	if hasNoLatin1(d.file.Path) && d.root.proxy == d.client.home() {
+		return d.read(ctx)
+	}
+	return d.get(d.root.proxy, func(g gen.Client) (*http.Response, error) {
+		return g.DownloadArtifact(ctx, d.root.at(d.file.Path))
+	})
+}
+
+func hasNoLatin1(path string) bool {
+	for _, r := range path {
+		if r > unicode.MaxLatin1 {
+			return true
+		}
+	}
+	return false
+}
+
+// openPastProxy opens a file in object storage behind the server, if the operator wants that. It returns nothing if the file is
+// to be had through the server.
+func (d *download) openPastProxy(ctx context.Context) (io.ReadCloser, error) {
+	info, err := d.client.serverInfo(ctx, d.method, d.root)
+	if err != nil {
+		return nil, err
+	}
+	if !info.presignedOnly && (!info.multipartDownloads || d.client.lacksNow(d.root, directDownloads)) {
+		return nil, nil
+	}
+	presigned, err := callAt[gen.GetPresignedDownloadURLResult](d.root.proxy,
+		mayCrash(d.method),
+		func(g gen.Client) (*http.Response, error) {
+			return g.GetPresignedDownloadURL(ctx, d.root.at(d.file.Path))
+		})
+	var body io.ReadCloser
+	if err == nil {
+		body, err = d.getURL(ctx, presigned.URL, presigned.Headers, !info.presignedOnly)
+	}
+	if (lacksIt(err) || unreachable(err)) && !info.presignedOnly {
+		d.client.noteLack(d.root, directDownloads)
+		return nil, nil
+	}
+	return body, err
+}
+
+// openDirectly opens a file in storage that the server is not in front of, if the server makes a URL for it. It returns nothing if
+// the server does not, or if the storage is out of reach.
+func (d *download) openDirectly(ctx context.Context) (io.ReadCloser, error) {
+	if d.client.lacksNow(d.root, presignedDownloads) {
+		return nil, nil
+	}
+	presigned, err := callAt[gen.CreatePresignedDownloadURLResult](d.client.home(),
+		mayCrash(d.method),
+		func(g gen.Client) (*http.Response, error) {
+			return g.CreatePresignedDownloadURL(ctx, gen.CreatePresignedDownloadURLRequest{RunID: d.runID, Path: d.file.Path})
+		})
+	var body io.ReadCloser
+	if err == nil {
+		body, err = d.getURL(ctx, presigned.PresignedURL, presigned.Headers, true)
+	}
+	if lacksIt(err) || unreachable(err) {
+		d.client.noteLack(d.root, presignedDownloads)
+		return nil, nil
+	}
+	return body, err
+}
+
+// read opens a file through the server, wherever it is.
+func (d *download) read(ctx context.Context) (io.ReadCloser, error) {
+	return d.get(d.client.home(), func(g gen.Client) (*http.Response, error) {
+		return g.ReadArtifact(ctx, &gen.ReadArtifactParams{RunID: d.runID, Path: d.file.Path})
+	})
+}
+
+// downloads is the operation of a request whose response is a file.
+func (d *download) downloads() transport.Operation {
+	operation := mayRunTwice(d.method)
+	operation.Downloads = true
+	return operation
+}
+
+// get opens a file at a server of MLflow's, which sends it as an attachment. A login page is none.
+func (d *download) get(at place, send func(gen.Client) (*http.Response, error)) (io.ReadCloser, error) {
+	call := at.client.Streams().NewCall(d.downloads())
+	response, err := send(gen.Client{Server: at.server, Client: call})
+	outcome := call.Outcome()
+	if err != nil && outcome.Kind == transport.Success {
+		outcome = transport.Outcome{Kind: transport.NotSent, Err: err}
+	}
+	if outcome.Kind != transport.Success {
+		return nil, failed(d.method, outcome)
+	}
+	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Disposition")); kind != "attachment" && !isAttachment(response) {
+		response.Body.Close()
+		return nil, failure.New(d.method, call.Unexpected(errNoFile))
+	}
+	return d.body(call, response)
+}
+
+var errNoFile = errors.New("the response is not a file: it is no attachment")
+
+// isAttachment tells of a header that cannot be parsed, as MLflow before 3.3 sends for names with spaces.
+func isAttachment(response *http.Response) bool {
+	const attachment = "attachment;"
+	value := response.Header.Get("Content-Disposition")
+	return len(value) >= len(attachment) && value[:len(attachment)] == attachment
+}
+
+// getURL opens a file at a URL that the server made. It is asked for once if there is another way.
+func (d *download) getURL(ctx context.Context, target string, headers map[string]string, once bool) (io.ReadCloser, error) {
+	request, err := newStorageRequest(ctx, d.method, http.MethodGet, target, headers)
+	if err != nil {
+		return nil, err
+	}
+	operation := d.downloads()
+	operation.Once = once
+	call := d.client.transport.Storage().NewCall(operation)
+	response, _ := call.Do(request)
+	if outcome := call.Outcome(); outcome.Kind != transport.Success {
+		return nil, failed(d.method, outcome)
+	}
+	return d.body(call, response)
+}
+
+// body returns the content of a response, which must be as long as the list says.
+func (d *download) body(call *transport.Call, response *http.Response) (io.ReadCloser, error) {
+	if length := response.ContentLength; length >= 0 && length != d.file.Size {
+		response.Body.Close()
+		return nil, unexpected(d.method, "%q has %d bytes, and the server lists it with %d", d.file.Path, length, d.file.Size)
+	}
+	return &body{ReadCloser: response.Body, download: d, call: call}, nil
+}
+
+// A body is the content of a file.
+type body struct {
+	io.ReadCloser
+	download *download
+	call     *transport.Call
+	n        int64
+	err      error
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.n += int64(n)
+	file := b.download.file
+	switch {
+	case b.n > file.Size, err == io.EOF && b.n < file.Size: //nolint:errorlint // a reader's own end is never wrapped
+		b.err = unexpected(b.download.method, "%q has %d bytes or more, and the server lists it with %d", file.Path, b.n, file.Size)
+		if b.n < file.Size {
+			b.err = unexpected(b.download.method, "%q ended after %d of %d bytes", file.Path, b.n, file.Size)
+		}
+	case err == io.EOF: //nolint:errorlint // as above
+		b.err = err
+	case err != nil:
+		b.err = failure.New(b.download.method, b.call.Broken(err))
+	}
+	return n, b.err
+}
