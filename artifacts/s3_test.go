@@ -21,15 +21,6 @@ import (
 
 // These scenarios need a server with its artifacts on S3: make integration SERVERS=3.17.2-s3
 
-// needS3 skips the scenario on all other servers.
-func needS3(t *testing.T, s *scenario.Session) {
-	t.Helper()
-	if s.Server.Feature != scenario.FeatureS3 {
-		t.Skip("its artifacts are not on S3")
-	}
-	s.LiveOnly("URLs of the storage name its port")
-}
-
 // direct puts an experiment's artifacts where the server is not in front of them.
 var direct = tracking.WithArtifactLocation("s3://artifacts/direct")
 
@@ -90,8 +81,8 @@ func noise(n int) []byte {
 }
 
 func TestS3BehindTheServer(t *testing.T) {
-	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		needS3(t, s)
+	scenario.RunWith(t, scenario.FeatureS3, func(t *testing.T, s *scenario.Session) {
+		s.LiveOnly("URLs of the storage name its port")
 		client, noted := newS3Client(t, s)
 		files, run := client.Artifacts(), newRun(t, s, client)
 		want := fstest.MapFS{"small.txt": {Data: []byte("small")}, "empty": {}, "folder/日本 語+?x": {Data: noise(1 << 20)}}
@@ -114,8 +105,8 @@ func TestS3BehindTheServer(t *testing.T) {
 
 // TestS3InParts sends a file in parts past the server, where that offers it.
 func TestS3InParts(t *testing.T) {
-	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		needS3(t, s)
+	scenario.RunWith(t, scenario.FeatureS3, func(t *testing.T, s *scenario.Session) {
+		s.LiveOnly("URLs of the storage name its port")
 		if s.Server.Before("3.15") {
 			t.Skip("the server does not say that it wants parts")
 		}
@@ -141,8 +132,8 @@ func TestS3InParts(t *testing.T) {
 }
 
 func TestS3Directly(t *testing.T) {
-	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
-		needS3(t, s)
+	scenario.RunWith(t, scenario.FeatureS3, func(t *testing.T, s *scenario.Session) {
+		s.LiveOnly("URLs of the storage name its port")
 		client, noted := newS3Client(t, s)
 		files, run := client.Artifacts(), newRun(t, s, client, direct)
 		logText(t, files, run, "folder/日本 語+x.txt", "small")

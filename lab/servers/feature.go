@@ -26,9 +26,6 @@ authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 // HasBasicAuth reports whether the server asks for credentials, such as the administrator's.
 func (s *Server) HasBasicAuth() bool { return s.spec.Feature == scenario.FeatureBasicAuth }
 
-// HasS3 reports whether artifacts are kept on an S3 server.
-func (s *Server) HasS3() bool { return s.spec.Feature == scenario.FeatureS3 }
-
 // switchOn adds what the server's feature needs to its command.
 func (s *Server) switchOn(cmd *exec.Cmd) error {
 	switch s.spec.Feature {
