@@ -40,7 +40,7 @@ func main() {
 	flag.DurationVar(&p.duration, "for", 10*time.Minute, "how long the training takes")
 	flag.IntVar(&p.rate, "rate", 100, "points a second")
 	flag.IntVar(&p.restarts, "restarts", 5, "how often the server is killed and started again, in each part")
-	flag.IntVar(&p.kills, "kills", 50, "how often the training with a spool is killed")
+	flag.IntVar(&p.kills, "kills", 50, "how often the training with a spool is killed; 0 leaves it out")
 	flag.DurationVar(&p.blocked, "blocked", 10*time.Millisecond, "how long a call may block")
 	flag.Uint64Var(&p.seed, "seed", 0, "of the times of kills; 0 takes one from the clock")
 	flag.StringVar(&child.runID, "run", "", "be the training of this run; for the program's own use")
@@ -70,7 +70,10 @@ func (p *plan) run(ctx context.Context) error {
 		return err
 	}
 	fmt.Printf("MLflow %s, seed %d\n", p.server, p.seed)
-	err = errors.Join(p.outages(ctx, server), p.killings(ctx, server))
+	err = p.outages(ctx, server)
+	if p.kills > 0 {
+		err = errors.Join(err, p.killings(ctx, server))
+	}
 	if err != nil {
 		return errors.Join(err, fmt.Errorf("the server's data is in %s", server.Dir), server.Stop())
 	}
