@@ -1,0 +1,129 @@
+package mlflowtest
+
+import (
+	"regexp"
+	"strings"
+)
+
+// A token is a part of a filter or of an order.
+type token struct {
+	kind tokenKind
+	text string // as it is written
+}
+
+type tokenKind int
+
+const (
+	tokenIdentifier tokenKind = iota // metrics.loss, attributes."start_time", or text in double quotes or backticks
+	tokenInteger
+	tokenFloat
+	tokenText // in single quotes
+	tokenList // ('a', 'b')
+	tokenComparison
+	tokenWord // AND, IS, IN, NULL, NOT, ASC, DESC
+	tokenOther
+)
+
+var (
+	integerPattern    = regexp.MustCompile(`^-?\d+`)
+	decimalPattern    = regexp.MustCompile(`^-?(\d+\.\d*|\.\d+)`)
+	scientificPattern = regexp.MustCompile(`^-?\d+(\.\d+)?[eE]-?\d+`)
+	likePattern       = regexp.MustCompile(`^(?i:(NOT\s+)?(LIKE|ILIKE|RLIKE))\b`)
+	symbolPattern     = regexp.MustCompile(`^[<>=~!]+`)
+	wordPattern       = regexp.MustCompile(`^(?i:AND|IS|IN|NULL|NOT|ASC|DESC)(?:[^\pL\pN_.]|$)`)
+	namePattern       = regexp.MustCompile(`^[\pL_][\pL\pN_$#]*`)
+	digitNamePattern  = regexp.MustCompile(`^\d+[\pL_][\pL\pN_$#]*`) // only after a dot
+	listPattern       = regexp.MustCompile(`^\((?:[^'"()]|'[^']*'|"[^"]*")*\)`)
+	spacePattern      = regexp.MustCompile(`^\s+`)
+	afterNumber       = regexp.MustCompile(`^[\pL_]`)
+)
+
+// tokenize divides a filter or an order into tokens. Space is none.
+func tokenize(text string) []token {
+	var tokens []token
+	for text != "" {
+		if space := spacePattern.FindString(text); space != "" {
+			text = text[len(space):]
+			continue
+		}
+		next := firstToken(text)
+		tokens = append(tokens, next)
+		text = text[len(next.text):]
+	}
+	return tokens
+}
+
+// firstToken returns the token that text begins with.
+func firstToken(text string) token {
+	if word := wordPattern.FindString(text); word != "" {
+		return token{tokenWord, strings.TrimRightFunc(word, func(r rune) bool { return !isWord(r) })}
+	}
+	if operator := likePattern.FindString(text); operator != "" {
+		return token{tokenComparison, operator}
+	}
+	if identifier := identifier(text); identifier != "" {
+		return token{tokenIdentifier, identifier}
+	}
+	if scientific := scientificPattern.FindString(text); scientific != "" {
+		return token{tokenFloat, scientific}
+	}
+	for _, number := range []token{
+		{tokenFloat, decimalPattern.FindString(text)},
+		{tokenInteger, integerPattern.FindString(text)},
+	} {
+		if number.text != "" && !afterNumber.MatchString(text[len(number.text):]) {
+			return number
+		}
+	}
+	if quoted := quotedText(text, '\''); quoted != "" {
+		return token{tokenText, quoted}
+	}
+	if symbol := symbolPattern.FindString(text); symbol != "" {
+		return token{tokenComparison, symbol}
+	}
+	if list := listPattern.FindString(text); list != "" {
+		return token{tokenList, list}
+	}
+	return token{tokenOther, text}
+}
+
+// identifier returns the names with dots between them that text begins with.
+func identifier(text string) string {
+	at := len(namePattern.FindString(text))
+	if at == 0 {
+		at = len(quotedText(text, '"')) + len(quotedText(text, '`'))
+	}
+	for at > 0 && at < len(text) && text[at] == '.' {
+		rest := text[at+1:]
+		name := namePattern.FindString(rest) + digitNamePattern.FindString(rest) +
+			quotedText(rest, '"') + quotedText(rest, '`') + quotedText(rest, '\'')
+		if name == "" {
+			break
+		}
+		at += 1 + len(name)
+	}
+	return text[:at]
+}
+
+// quotedText returns the quoted text that text begins with, its quotes included. A quote that is doubled, or that a
+// backslash is before, does not end it, unless none else does.
+func quotedText(text string, quote byte) string {
+	if text == "" || text[0] != quote {
+		return ""
+	}
+	end := -1
+	for at := 1; at < len(text); at++ {
+		switch {
+		case text[at] == '\\' && quote != '`' && at+1 < len(text) && text[at+1] == quote:
+			at++
+			end = at
+		case text[at] != quote:
+		case at+1 < len(text) && text[at+1] == quote:
+			end = at
+			at++
+		default:
+			return text[:at+1]
+		}
+	}
+	return text[:end+1]
+}
