@@ -12,16 +12,16 @@ func (s *store) createExperiment(req *request) (any, error) {
 	if err := checkExperimentName(name); err != nil {
 		return nil, err
 	}
-	tags := map[string]string{}
+	tags := newPairs[string]()
 	twice := false
 	for _, tag := range req.messages("tags") {
 		key, value := tag.text("key"), tag.text("value")
 		if err := checkExperimentTag(key, value); err != nil {
 			return nil, err
 		}
-		_, has := tags[key]
+		_, has := tags.get(key)
 		twice = twice || has
-		tags[key] = value
+		tags.set(key, value)
 	}
 	if _, taken := s.byName[name]; taken || twice {
 		// The server takes any error of the database for this one.
@@ -111,7 +111,7 @@ func (s *store) setExperimentTag(req *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.tags[key] = value
+	e.tags.set(key, value)
 	return emptyJSON{}, nil
 }
 
@@ -121,9 +121,8 @@ func (s *store) deleteExperimentTag(req *request) (any, error) {
 		return nil, err
 	}
 	key := req.text("key")
-	if _, ok := e.tags[key]; !ok {
+	if !e.tags.remove(key) {
 		return nil, missing("No tag with name: %s in experiment with id %d", key, e.id)
 	}
-	delete(e.tags, key)
 	return emptyJSON{}, nil
 }

@@ -21,6 +21,7 @@ type language struct {
 	listed     string // the attribute that may be compared with a list
 	nullable   []string
 	exactCase  bool // operators are in upper case
+	wholeOnly  bool // numbers have no fraction
 }
 
 const (
@@ -54,6 +55,7 @@ var experimentLanguage = language{
 	listed:     "experiment_id",
 	nullable:   []string{entityTag},
 	exactCase:  true,
+	wholeOnly:  true,
 }
 
 var datasetKeys = []string{"name", "digest", "context"}
@@ -106,7 +108,10 @@ func (l language) parseCondition(tokens []token) (condition, []token, error) {
 	}
 	tokens = tokens[1+used:]
 	if strings.HasPrefix(c.operator, "IS ") {
-		return c, tokens, l.checkOperator(c)
+		if !contains(l.nullable, c.entity) {
+			return c, nil, invalid("IS NULL / IS NOT NULL is not supported for %s '%s'.", c.entity, c.key)
+		}
+		return c, tokens, nil
 	}
 	if len(tokens) == 0 {
 		return c, nil, invalid("Invalid comparison clause. A value is missing.")
@@ -114,7 +119,7 @@ func (l language) parseCondition(tokens []token) (condition, []token, error) {
 	if c.value, err = l.parseValue(c, tokens[0]); err != nil {
 		return c, nil, err
 	}
-	return c, tokens[1:], l.checkOperator(c)
+	return c, tokens[1:], nil
 }
 
 // parseOperator returns the operator that tokens begin with, and how many of them it is.
@@ -184,6 +189,8 @@ func (l language) parseValue(c condition, t token) (any, error) {
 	switch {
 	case numeric && !isNumber:
 		return nil, invalid("Expected numeric value type for %s '%s'. Found %s", c.entity, c.key, t.text)
+	case numeric && t.kind == tokenFloat && l.wholeOnly:
+		return nil, invalid("Invalid value for numeric attribute '%s': '%s'", c.key, t.text)
 	case numeric && t.kind == tokenInteger && c.entity == entityAttribute:
 		n, err := strconv.ParseInt(t.text, 10, 64)
 		if err != nil {
@@ -214,6 +221,9 @@ func parseList(text string) ([]string, error) {
 	rest := strings.TrimSpace(text[1 : len(text)-1])
 	for rest != "" {
 		quoted := quotedText(rest, '\'') + quotedText(rest, '"')
+		if quoted == "" && namePattern.MatchString(rest) {
+			return nil, accident("the list %s holds a name without quotes", text)
+		}
 		if quoted == "" {
 			return nil, invalid("While parsing a list in the query, expected string values, but got %s", text)
 		}
@@ -238,15 +248,22 @@ var (
 	equality        = []string{"=", "!="}
 )
 
-// checkOperator checks whether a condition may have its operator.
+// checkOperators checks whether conditions may have their operators.
+func (l language) checkOperators(conditions []condition) error {
+	for _, c := range conditions {
+		if err := l.checkOperator(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (l language) checkOperator(c condition) error {
 	_, isList := c.value.([]string)
 	allowed := textOperators
 	switch {
-	case c.value == nil && contains(l.nullable, c.entity):
-		return nil
 	case c.value == nil:
-		return invalid("IS NULL / IS NOT NULL is not supported for %s '%s'.", c.entity, c.key)
+		return nil
 	case isList && contains(listOperators, c.operator):
 		return nil
 	case isList && contains(textOperators, c.operator):

@@ -97,10 +97,7 @@ func identifier(text string) string {
 		rest := text[at+1:]
 		name := namePattern.FindString(rest) + digitNamePattern.FindString(rest) +
 			quotedText(rest, '"') + quotedText(rest, '`') + quotedText(rest, '\'')
-		if name == "" {
-			break
-		}
-		at += 1 + len(name)
+		at += 1 + len(name) // a dot may be the last, or come before another
 	}
 	return text[:at]
 }

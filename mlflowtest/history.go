@@ -88,8 +88,8 @@ func (s *store) getMetricHistory(req *request) (any, error) {
 	}
 	var points []point
 	key := req.text("metric_key")
-	if r, ok := s.runs[req.runID()]; ok && r.metrics[key] != nil {
-		points = r.metrics[key].ordered()
+	if h := s.history(req.runID(), key); h != nil {
+		points = h.ordered()
 	}
 	page, token := cutPage(points, offset, limit)
 	result := metricsJSON{NextPageToken: token}
@@ -97,6 +97,15 @@ func (s *store) getMetricHistory(req *request) (any, error) {
 		result.Metrics = append(result.Metrics, p.json(key))
 	}
 	return result, nil
+}
+
+// history returns the history of a run's metric, nil if there is none.
+func (s *store) history(runID, key string) *history {
+	r, ok := s.runs[runID]
+	if !ok {
+		return nil
+	}
+	return r.metrics.values[key]
 }
 
 // sampleMetricHistory returns some points of the histories of several runs.
@@ -112,11 +121,11 @@ func (s *store) sampleMetricHistory(req *request) (any, error) {
 	key := req.text("metric_key")
 	var result metricsJSON
 	for _, id := range req.texts("run_ids") {
-		r, ok := s.runs[id]
-		if !ok || r.metrics[key] == nil {
+		h := s.history(id, key)
+		if h == nil {
 			continue
 		}
-		points := slices.Clone(r.metrics[key].points)
+		points := slices.Clone(h.points)
 		if limited {
 			points = slices.DeleteFunc(points, func(p point) bool { return p.step < first || p.step > last })
 		}

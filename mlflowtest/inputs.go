@@ -1,6 +1,9 @@
 package mlflowtest
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // logInputs logs datasets. A dataset that the experiment knows stays as it is, and so does an input that the run has.
 func (s *store) logInputs(req *request) (any, error) {
@@ -17,9 +20,14 @@ func (s *store) logInputs(req *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, in := range req.messages("datasets") {
-		r.use(in)
+	inputs, err := r.newInputs(req.messages("datasets"))
+	if err != nil {
+		return nil, err
 	}
+	for _, in := range inputs {
+		r.experiment.datasets[in.dataset.datasetKey] = in.dataset
+	}
+	r.inputs = append(r.inputs, inputs...)
 	return emptyJSON{}, nil
 }
 
@@ -50,21 +58,40 @@ func checkInput(in *message) error {
 	return nil
 }
 
-// use adds a dataset to what a run has used.
-func (r *run) use(in *message) {
-	d := in.message("dataset")
-	key := datasetKey{d.text("name"), d.text("digest")}
-	known, ok := r.experiment.datasets[key]
-	if !ok {
-		known = &dataset{key, d.text("source_type"), d.text("source"), d.text("schema"), d.text("profile")}
-		r.experiment.datasets[key] = known
+// newInputs returns the inputs that a run does not have yet.
+func (r *run) newInputs(messages []*message) ([]*input, error) {
+	var inputs []*input
+	for _, m := range messages {
+		d := m.message("dataset")
+		key := datasetKey{d.text("name"), d.text("digest")}
+		same := func(other *input) bool { return other.dataset.datasetKey == key }
+		if slices.ContainsFunc(r.inputs, same) || slices.ContainsFunc(inputs, same) {
+			continue
+		}
+		known, ok := r.experiment.datasets[key]
+		if !ok {
+			known = &dataset{key, d.text("source_type"), d.text("source"), d.text("schema"), d.text("profile")}
+		}
+		tags, err := inputTags(m.messages("tags"))
+		if err != nil {
+			return nil, err
+		}
+		inputs = append(inputs, &input{known, tags})
 	}
-	if slices.ContainsFunc(r.inputs, func(other *input) bool { return other.dataset == known }) {
-		return
+	return inputs, nil
+}
+
+// inputTags returns the tags of an input by key.
+func inputTags(messages []*message) ([]tagJSON, error) {
+	var tags []tagJSON
+	for _, m := range messages {
+		tags = append(tags, tagJSON{m.text("key"), m.text("value")})
 	}
-	added := &input{dataset: known}
-	for _, tag := range in.messages("tags") {
-		added.tags = append(added.tags, tagJSON{tag.text("key"), tag.text("value")})
+	slices.SortFunc(tags, func(a, b tagJSON) int { return strings.Compare(a.Key, b.Key) })
+	for i := range tags {
+		if i > 0 && tags[i].Key == tags[i-1].Key {
+			return nil, databaseRefused("The database does not take the tag '%s' of an input a second time.", tags[i].Key)
+		}
 	}
-	r.inputs = append(r.inputs, added)
+	return tags, nil
 }

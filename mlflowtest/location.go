@@ -18,7 +18,7 @@ func checkLocation(location string) error {
 	path, query, _ := strings.Cut(location, "?")
 	decoded, err := url.PathUnescape(query)
 	switch {
-	case strings.Contains(location, "#") || strings.Contains(path, ";"):
+	case strings.Contains(location, "#") || !hasScheme && strings.Contains(path, ";"):
 		return invalid("'artifact_location' URL can't include fragments or params.")
 	case err == nil && strings.Contains(decoded, ".."):
 		return invalid("Invalid query string")

@@ -45,10 +45,10 @@ func readMetric(m *message) (string, point, error) {
 
 // log adds a point to the history of a metric.
 func (r *run) log(key string, p point) {
-	h, ok := r.metrics[key]
+	h, ok := r.metrics.get(key)
 	if !ok {
 		h = newHistory()
-		r.metrics[key] = h
+		r.metrics.set(key, h)
 	}
 	h.add(p)
 }
@@ -65,7 +65,7 @@ func (s *store) logParam(req *request) (any, error) {
 	if err := r.checkParam(p); err != nil {
 		return nil, err
 	}
-	r.params[p.Key] = p.Value
+	r.params.set(p.Key, p.Value)
 	return emptyJSON{}, nil
 }
 
@@ -81,7 +81,7 @@ func readParam(m *message) (tagJSON, error) {
 
 // checkParam returns an error if a param has another value.
 func (r *run) checkParam(p tagJSON) error {
-	if old, ok := r.params[p.Key]; ok && old != p.Value {
+	if old, ok := r.params.get(p.Key); ok && old != p.Value {
 		return invalid("Changing param values is not allowed. Param with key='%s' was already logged with value='%s' "+
 			"for run ID='%s'. Attempted logging new value '%s'.", p.Key, old, r.id, p.Value)
 	}
@@ -116,7 +116,7 @@ func (r *run) tag(t tagJSON) {
 		r.rename(t.Value)
 		return
 	}
-	r.tags[t.Key] = t.Value
+	r.tags.set(t.Key, t.Value)
 }
 
 func (s *store) deleteTag(req *request) (any, error) {
@@ -125,10 +125,9 @@ func (s *store) deleteTag(req *request) (any, error) {
 		return nil, err
 	}
 	key := req.text("key")
-	if _, ok := r.tags[key]; !ok {
+	if !r.tags.remove(key) {
 		return nil, missing("No tag with name: %s in run with id %s", key, r.id)
 	}
-	delete(r.tags, key)
 	return emptyJSON{}, nil
 }
 
@@ -152,7 +151,7 @@ func (s *store) logBatch(req *request) (any, error) {
 		}
 	}
 	for _, p := range b.params {
-		r.params[p.Key] = p.Value
+		r.params.set(p.Key, p.Value)
 	}
 	for _, m := range b.metrics {
 		r.log(m.key, m.point)

@@ -13,16 +13,16 @@ func contains(list []string, text string) bool { return slices.Contains(list, te
 func (r *run) matches(c condition) bool {
 	switch c.entity {
 	case entityMetric:
-		h, ok := r.metrics[c.key]
+		h, ok := r.metrics.get(c.key)
 		if ok && h.latest.nan {
 			return c.operator == "!="
 		}
 		return ok && compareNumber(h.latest.value, c)
 	case entityParam:
-		value, ok := r.params[c.key]
+		value, ok := r.params.get(c.key)
 		return compareText(value, ok, c)
 	case entityTag:
-		value, ok := r.tags[c.key]
+		value, ok := r.tags.get(c.key)
 		return compareText(value, ok, c)
 	case entityDataset:
 		return slices.ContainsFunc(r.inputs, func(in *input) bool { return in.matches(c) })
@@ -33,7 +33,7 @@ func (r *run) matches(c condition) bool {
 	case "end_time":
 		return r.hasEnd && compareTime(r.end, c)
 	case "run_name": // a server looks for the tag
-		value, ok := r.tags[tagRunName]
+		value, ok := r.tags.get(tagRunName)
 		return compareText(value, ok, c)
 	case "run_id":
 		return compareText(r.id, true, c)
@@ -61,7 +61,7 @@ func (in *input) matches(c condition) bool {
 // matches reports whether an experiment meets a condition.
 func (e *experiment) matches(c condition) bool {
 	if c.entity == entityTag {
-		value, ok := e.tags[c.key]
+		value, ok := e.tags.get(c.key)
 		return compareText(value, ok, c)
 	}
 	switch c.key {

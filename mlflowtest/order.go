@@ -15,7 +15,7 @@ type order struct {
 func (l language) parseOrder(clauses []string) ([]order, error) {
 	orders := make([]order, 0, len(clauses))
 	for _, clause := range clauses {
-		tokens := tokenize(clause)
+		tokens := joinNumber(tokenize(clause), clause)
 		direction := ""
 		if len(tokens) == 2 {
 			direction = strings.ToUpper(tokens[1].text)
@@ -31,6 +31,18 @@ func (l language) parseOrder(clauses []string) ([]order, error) {
 		orders = append(orders, order{entity, key, direction == "DESC"})
 	}
 	return orders, nil
+}
+
+// joinNumber makes one key of params.p-1, which needs no quotes if a direction follows.
+func joinNumber(tokens []token, clause string) []token {
+	if len(tokens) != 3 || tokens[0].kind != tokenIdentifier || tokens[1].kind != tokenInteger {
+		return tokens
+	}
+	joined := tokens[0].text + tokens[1].text
+	if !strings.HasPrefix(clause, joined) {
+		return tokens
+	}
+	return []token{{tokenIdentifier, joined}, tokens[2]}
 }
 
 // checkRunOrder refuses what runs cannot be sorted by.
@@ -91,7 +103,7 @@ const (
 func (r *run) sortKey(o order) sortKey {
 	switch o.entity {
 	case entityMetric:
-		h, ok := r.metrics[o.key]
+		h, ok := r.metrics.get(o.key)
 		switch {
 		case !ok:
 			return sortKey{class: classMissing}
@@ -100,10 +112,10 @@ func (r *run) sortKey(o order) sortKey {
 		}
 		return sortKey{number: h.latest.value}
 	case entityParam:
-		value, ok := r.params[o.key]
+		value, ok := r.params.get(o.key)
 		return textKey(value, ok)
 	case entityTag:
-		value, ok := r.tags[o.key]
+		value, ok := r.tags.get(o.key)
 		return textKey(value, ok)
 	}
 	switch o.key {

@@ -27,6 +27,10 @@ func parseToken(token string) (int64, error) {
 		if n, ok := pythonInt(string(offset)); ok && n != 0 {
 			return max(n, 0), nil
 		}
+	case float64:
+		if offset != 0 {
+			return max(int64(offset), 0), nil
+		}
 	case string:
 		if n, ok := pythonInt(offset); ok {
 			return max(n, 0), nil

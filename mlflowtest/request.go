@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 )
 
 // A request is one for an operation.
@@ -19,7 +20,7 @@ func readRequest(r *http.Request, e *endpoint) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := refuseTwoSpellings(members, e.request); err != nil {
+	if err := refuseOddities(members, e.request); err != nil {
 		return nil, err
 	}
 	req := &request{e.request.new(), members}
@@ -95,8 +96,9 @@ func queryMembers(query map[string][]string, t *messageType) *object {
 	return members
 }
 
-// refuseTwoSpellings refuses an object that names a field in snake case and in camel case.
-func refuseTwoSpellings(value any, t *messageType) error {
+// refuseOddities refuses an object that names a field in snake case and in camel case, or has half a surrogate pair in
+// place of an enum.
+func refuseOddities(value any, t *messageType) error {
 	members, ok := value.(*object)
 	if !ok {
 		return nil
@@ -107,18 +109,21 @@ func refuseTwoSpellings(value any, t *messageType) error {
 		if f.name != f.jsonName() && hasSnake && hasCamel {
 			return invalid("Request specifies both '%s' and '%s'; provide only one of them.", f.name, f.jsonName())
 		}
-		if f.kind != kindMessage {
-			continue
-		}
 		if !hasSnake {
 			snake = camel
+		}
+		if text, isText := snake.(string); isText && f.kind == kindEnum && !utf8.ValidString(text) {
+			return accident("'%s' is not text", f.name)
+		}
+		if f.kind != kindMessage {
+			continue
 		}
 		items, isList := snake.([]any)
 		if !isList {
 			items = []any{snake}
 		}
 		for _, item := range items {
-			if err := refuseTwoSpellings(item, f.message); err != nil {
+			if err := refuseOddities(item, f.message); err != nil {
 				return err
 			}
 		}

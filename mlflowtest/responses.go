@@ -1,11 +1,6 @@
 package mlflowtest
 
-import (
-	"cmp"
-	"maps"
-	"math"
-	"slices"
-)
+import "math"
 
 // The types here are what responses are made of, in MLflow's order. Pointers are for members that a response has or has
 // not, whatever their value.
@@ -100,13 +95,12 @@ func (e *experiment) json() experimentJSON {
 	}
 }
 
-// tagsJSON returns tags or params by key.
-func tagsJSON(tags map[string]string) []tagJSON {
-	list := make([]tagJSON, 0, len(tags))
-	for key, value := range tags {
-		list = append(list, tagJSON{key, value})
+// tagsJSON returns tags or params.
+func tagsJSON(tags pairs[string]) []tagJSON {
+	list := make([]tagJSON, len(tags.keys))
+	for i, key := range tags.keys {
+		list[i] = tagJSON{key, tags.values[key]}
 	}
-	slices.SortFunc(list, func(a, b tagJSON) int { return cmp.Compare(a.Key, b.Key) })
 	return list
 }
 
@@ -131,8 +125,8 @@ func (r *run) json() runJSON {
 		Data:    runDataJSON{Params: tagsJSON(r.params), Tags: tagsJSON(r.tags)},
 		Outputs: &emptyJSON{},
 	}
-	for _, key := range slices.Sorted(maps.Keys(r.metrics)) {
-		result.Data.Metrics = append(result.Data.Metrics, r.metrics[key].latest.json(key))
+	for _, key := range r.metrics.keys {
+		result.Data.Metrics = append(result.Data.Metrics, r.metrics.values[key].latest.json(key))
 	}
 	for _, in := range r.inputs {
 		result.Inputs.DatasetInputs = append(result.Inputs.DatasetInputs, in.json())
@@ -162,7 +156,7 @@ func (p point) json(key string) metricJSON {
 	return result
 }
 
-// A value that is too large for the database is kept as the largest.
+// storedValue returns what the database keeps of a value: in place of an infinity the largest number, and of NaN a mark.
 func storedValue(v float64) (value float64, nan bool) {
 	switch {
 	case math.IsNaN(v):

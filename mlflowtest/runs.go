@@ -12,18 +12,15 @@ func (s *store) createRun(req *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if id == "" {
-		return nil, databaseRefused("The database does not take an empty experiment ID.")
-	}
 	r := &run{
 		id:         s.newID(),
 		experiment: e,
 		user:       req.text("user_id"),
 		status:     "RUNNING",
 		start:      req.int("start_time"),
-		tags:       map[string]string{},
-		params:     map[string]string{},
-		metrics:    map[string]*history{},
+		tags:       newPairs[string](),
+		params:     newPairs[string](),
+		metrics:    newPairs[*history](),
 	}
 	r.uri = appendPath(e.location, r.id+"/artifacts")
 	tags := req.messages("tags")
@@ -46,21 +43,34 @@ func (s *store) createRun(req *request) (any, error) {
 	default:
 		r.name = s.newName()
 	}
-	if nameTag == "" {
-		r.tags[tagRunName] = r.name
+	if id == "" {
+		return nil, databaseRefused("The database does not take an empty experiment ID.")
 	}
 	for _, tag := range tags {
-		key := tag.text("key")
-		if _, twice := r.tags[key]; twice {
-			return nil, databaseRefused("The database does not take the tag '%s' of a run a second time.", key)
+		if err := r.addTag(tag.text("key"), tag.text("value")); err != nil {
+			return nil, err
 		}
-		r.tags[key] = tag.text("value")
+	}
+	if nameTag == "" {
+		if err := r.addTag(tagRunName, r.name); err != nil {
+			return nil, err
+		}
 	}
 	s.runs[r.id] = r
 	e.runs = append(e.runs, r)
 	result := r.json()
 	result.Outputs = nil
+	result.Info.ExperimentID = id // as it was sent, such as " 5"
 	return getRunJSON{result}, nil
+}
+
+// addTag adds a tag to a run that is being created.
+func (r *run) addTag(key, value string) error {
+	if _, twice := r.tags.get(key); twice {
+		return databaseRefused("The database does not take the tag '%s' of a run a second time.", key)
+	}
+	r.tags.set(key, value)
+	return nil
 }
 
 // appendPath appends a path to the path of a URI.

@@ -16,6 +16,9 @@ func (s *store) searchExperiments(req *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := experimentLanguage.checkOperators(conditions); err != nil {
+		return nil, err
+	}
 	if err := normalizeIDs(conditions); err != nil {
 		return nil, err
 	}
@@ -114,6 +117,9 @@ func (s *store) searchRuns(req *request) (any, error) {
 		return nil, err
 	}
 	if err := checkRunOrder(orders); err != nil {
+		return nil, err
+	}
+	if err := runLanguage.checkOperators(conditions); err != nil {
 		return nil, err
 	}
 	if err := checkTables(conditions, orders); err != nil {

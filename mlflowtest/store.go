@@ -29,7 +29,7 @@ type experiment struct {
 	deleted  bool
 	created  int64 // milliseconds since 1970, as all times
 	updated  int64
-	tags     map[string]string
+	tags     pairs[string]
 	runs     []*run
 	datasets map[datasetKey]*dataset
 }
@@ -45,9 +45,9 @@ type run struct {
 	hasEnd     bool
 	uri        string
 	deleted    bool
-	tags       map[string]string
-	params     map[string]string
-	metrics    map[string]*history
+	tags       pairs[string]
+	params     pairs[string]
+	metrics    pairs[*history]
 	inputs     []*input
 }
 
@@ -79,7 +79,7 @@ func newStore(now func() time.Time, random *rand.Rand) *store {
 		now:       now,
 		random:    random,
 	}
-	s.add(&experiment{name: defaultExperiment})
+	s.add(&experiment{name: defaultExperiment, tags: newPairs[string]()})
 	return s
 }
 
@@ -88,9 +88,6 @@ func (s *store) add(e *experiment) {
 	e.id = int64(len(s.experiments))
 	e.created = s.stamp()
 	e.updated = e.created
-	if e.tags == nil {
-		e.tags = map[string]string{}
-	}
 	e.datasets = map[datasetKey]*dataset{}
 	if e.location == "" {
 		e.location = fmt.Sprintf("mlflow-artifacts:/%d", e.id)
@@ -184,7 +181,7 @@ func (s *store) activeRun(id string) (*run, error) {
 func (r *run) rename(name string) {
 	if name != "" {
 		r.name = name
-		r.tags[tagRunName] = name
+		r.tags.set(tagRunName, name)
 	}
 }
 
