@@ -34,6 +34,7 @@ var (
 	namePattern       = regexp.MustCompile(`^[\pL_][\pL\pN_$#]*`)
 	digitNamePattern  = regexp.MustCompile(`^\d+[\pL_][\pL\pN_$#]*`) // only after a dot
 	listPattern       = regexp.MustCompile(`^\((?:[^'"()]|'[^']*'|"[^"]*")*\)`)
+	dotPattern        = regexp.MustCompile(`^\s*\.`)
 	spacePattern      = regexp.MustCompile(`^\s+`)
 	afterNumber       = regexp.MustCompile(`^[\pL_]`)
 )
@@ -93,11 +94,16 @@ func identifier(text string) string {
 	if at == 0 {
 		at = len(quotedText(text, '"')) + len(quotedText(text, '`'))
 	}
-	for at > 0 && at < len(text) && text[at] == '.' {
-		rest := text[at+1:]
+	for at > 0 {
+		dot := dotPattern.FindString(text[at:])
+		if dot == "" {
+			break
+		}
+		at += len(dot) // it may be the last, or come before another
+		rest := text[at:]
 		name := namePattern.FindString(rest) + digitNamePattern.FindString(rest) +
 			quotedText(rest, '"') + quotedText(rest, '`') + quotedText(rest, '\'')
-		at += 1 + len(name) // a dot may be the last, or come before another
+		at += len(name)
 	}
 	return text[:at]
 }

@@ -66,6 +66,10 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) error {
 	case !ok:
 	case e != nil:
 		return h.serveEndpoint(w, r, e)
+	case name == "mlflow/logged-models/search" && r.Method == http.MethodPost:
+		// Python's client looks for models when it lists a folder. There are none.
+		writeJSON(w, http.StatusOK, emptyJSON{})
+		return nil
 	case isArtifact:
 		return h.serveArtifact(w, r, artifact)
 	case name == artifactsPath && r.Method == http.MethodGet:

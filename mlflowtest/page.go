@@ -25,15 +25,15 @@ func parseToken(token string) (int64, error) {
 	switch offset, _ := members.get("offset"); offset := offset.(type) {
 	case integer:
 		if n, ok := pythonInt(string(offset)); ok && n != 0 {
-			return max(n, 0), nil
+			return n, nil
 		}
 	case float64:
 		if offset != 0 {
-			return max(int64(offset), 0), nil
+			return int64(offset), nil
 		}
 	case string:
 		if n, ok := pythonInt(offset); ok {
-			return max(n, 0), nil
+			return n, nil
 		}
 	}
 	return 0, invalid("Invalid page token, parsed value=%s", decoded)
@@ -46,7 +46,7 @@ func newToken(offset int64) string {
 // cutPage returns a page of a list, and the token of the next one if there is more.
 func cutPage[T any](list []T, offset, size int64) (page []T, token string) {
 	length := int64(len(list))
-	list = list[min(offset, length):]
+	list = list[min(max(offset, 0), length):] // SQL takes an offset below 0 for 0
 	if int64(len(list)) <= size {
 		return list, ""
 	}

@@ -2,6 +2,7 @@ package mlflowtest
 
 import (
 	"io"
+	"math"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -199,8 +200,15 @@ func isStrings(name string, value any) error {
 
 func isInt(name string, value any) error {
 	switch value := value.(type) {
-	case integer, bool, float64:
+	case integer, bool:
 		return nil
+	case float64:
+		if math.IsNaN(value) {
+			return wrongType(name, value)
+		}
+		if !math.IsInf(value, 0) {
+			return nil
+		}
 	case string:
 		if _, ok := pythonInt(value); ok {
 			return nil

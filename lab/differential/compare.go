@@ -19,6 +19,7 @@ import (
 type side struct {
 	client *http.Client
 	uri    string
+	dir    string            // where the server works, which is in some locations
 	ids    map[string]string // placeholders, and what they stand for on this server
 	stands map[string]string // the other way round
 }
@@ -199,6 +200,9 @@ func (s *side) normalizeText(key, text string) any {
 	text = locationPattern.ReplaceAllStringFunc(text, func(found string) string {
 		return "mlflow-artifacts:/" + cmp.Or(s.stands[strings.TrimPrefix(found, "mlflow-artifacts:/")], "<experiment>")
 	})
+	if s.dir != "" {
+		text = strings.ReplaceAll(text, s.dir, "/mlflowtest")
+	}
 	return runPattern.ReplaceAllStringFunc(text, func(found string) string { return cmp.Or(s.stands[found], "<run>") })
 }
 

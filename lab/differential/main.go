@@ -1,6 +1,6 @@
 // Differential compares package mlflowtest with a real MLflow server. It makes short sequences of calls at random, sends
 // each to both, and compares the responses: the status, the error code, and the body, but for IDs and times that the
-// server made up. Filters, orders, odd values and JSON that is not quite what the API asks for are among the calls. Where
+// server made up. Before, MLflow's own Python client works with both, and must see the same. Filters, orders, odd values and JSON that is not quite what the API asks for are among the calls. Where
 // the real server responds with status 500, mlflowtest must respond with 400 and say so.
 //
 //	go -C lab run ./differential [-seed N] [-count 500] [-server 3.17.2] [-servers 1] [-limit 0]
@@ -71,6 +71,9 @@ func run(ctx context.Context, s settings) error {
 		ctx, cancel = context.WithTimeout(ctx, s.limit)
 		defer cancel()
 	}
+	if err := comparePython(ctx, s.server); err != nil {
+		return err
+	}
 	began := time.Now()
 	var count tally
 	errs := make([]error, s.servers)
@@ -94,7 +97,7 @@ func work(ctx context.Context, s settings, count *tally) error {
 		return err
 	}
 	defer func() { _ = server.Remove() }() // what is left of it lies in .mlflow
-	theirs := &side{client: &http.Client{Transport: &http.Transport{IdleConnTimeout: 4 * time.Second}}, uri: server.URI}
+	theirs := &side{client: &http.Client{Transport: &http.Transport{IdleConnTimeout: 4 * time.Second}}, uri: server.URI, dir: server.Dir}
 	ours := &side{
 		client: &http.Client{Transport: mlflowtest.Transport(mlflowtest.NewHandler(mlflowtest.WithClock(ticks())))},
 		uri:    "http://mlflowtest",
