@@ -24,6 +24,10 @@ type filesJSON struct {
 
 // serveArtifact downloads, uploads or deletes an artifact.
 func (h *handler) serveArtifact(w http.ResponseWriter, r *http.Request, name string) error {
+	if strings.Contains(name, "\n") { // no route has it
+		writeDetail(w, http.StatusNotFound, "Not Found")
+		return nil
+	}
 	name, err := safePath(name)
 	if err != nil {
 		return err
@@ -49,9 +53,7 @@ func (h *handler) download(w http.ResponseWriter, r *http.Request, name string) 
 	dir, found := h.store.artifacts.open(name)
 	h.store.mu.Unlock()
 	if dir != nil {
-		writeJSON(w, http.StatusBadRequest, struct {
-			Detail string `json:"detail"`
-		}{"Artifact path refers to a directory, not a file: '" + name + "'"})
+		writeDetail(w, http.StatusBadRequest, "Artifact path refers to a directory, not a file: '"+name+"'")
 		return nil
 	}
 	if found == nil {
@@ -68,6 +70,11 @@ func serveFile(w http.ResponseWriter, r *http.Request, name string, found *file)
 	header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": name}))
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("ETag", found.etag())
+	if len(found.content) == 0 && r.Header.Get("Range") != "" {
+		header.Set("Content-Range", "bytes */0")
+		w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+		return
+	}
 	http.ServeContent(w, r, name, found.modified, bytes.NewReader(found.content))
 }
 
@@ -86,12 +93,11 @@ func typeOf(name string) string {
 // upload stores an artifact. One that breaks off leaves nothing, and what was there before stays.
 func (h *handler) upload(w http.ResponseWriter, r *http.Request, name string) error {
 	if name == "" || strings.HasSuffix(name, "/") {
-		writeJSON(w, http.StatusBadRequest, struct {
-			Detail string `json:"detail"`
-		}{"Artifact path must include a filename (cannot end with '/')."})
+		writeDetail(w, http.StatusBadRequest, "Artifact path must include a filename (cannot end with '/').")
 		return nil
 	}
-	if name != path.Clean(name) {
+	folder, last := path.Split(name)
+	if folder = strings.TrimRight(folder, "/"); folder != "" && folder != path.Clean(folder) || last == "." {
 		return accident("the path '%s' of an artifact is not in its shortest form", name)
 	}
 	content, err := io.ReadAll(r.Body)
@@ -160,7 +166,8 @@ func (s *store) listRunArtifacts(req *request) (any, error) {
 func (r *run) root() (string, error) {
 	uri, err := url.Parse(r.uri)
 	if err != nil || uri.Scheme != "mlflow-artifacts" {
-		return "", accident("mlflowtest keeps artifacts only where the location begins with mlflow-artifacts:, not at %s", r.uri)
+		return "", &failure{http.StatusNotImplemented, "NOT_IMPLEMENTED",
+			"mlflowtest keeps only artifacts whose location begins with mlflow-artifacts:, not those at " + r.uri}
 	}
 	if uri.Opaque != "" {
 		return uri.Opaque, nil

@@ -50,6 +50,13 @@ func writeJSON(w http.ResponseWriter, status int, value any) {
 	_, _ = w.Write(body) // whoever asked has gone away
 }
 
+// writeDetail writes an error without an error code, as MLflow's routes for files do at times.
+func writeDetail(w http.ResponseWriter, status int, detail string) {
+	writeJSON(w, status, struct {
+		Detail string `json:"detail"`
+	}{detail})
+}
+
 // writePage writes an error in HTML, as MLflow's web server does.
 func writePage(w http.ResponseWriter, status int, text string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

@@ -34,6 +34,7 @@ var (
 	namePattern       = regexp.MustCompile(`^[\pL_][\pL\pN_$#]*`)
 	digitNamePattern  = regexp.MustCompile(`^\d+[\pL_][\pL\pN_$#]*`) // only after a dot
 	listPattern       = regexp.MustCompile(`^\((?:[^'"()]|'[^']*'|"[^"]*")*\)`)
+	keywordPattern    = regexp.MustCompile(`^(?i:parameters?)\s*\.\d`) // words of SQL are names only before another name
 	dotPattern        = regexp.MustCompile(`^\s*\.`)
 	spacePattern      = regexp.MustCompile(`^\s+`)
 	afterNumber       = regexp.MustCompile(`^[\pL_]`)
@@ -93,6 +94,9 @@ func identifier(text string) string {
 	at := len(namePattern.FindString(text))
 	if at == 0 {
 		at = len(quotedText(text, '"')) + len(quotedText(text, '`'))
+	}
+	if keywordPattern.MatchString(text) {
+		return ""
 	}
 	for at > 0 {
 		dot := dotPattern.FindString(text[at:])

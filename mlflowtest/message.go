@@ -248,6 +248,9 @@ func (f field) toEnum(value any) (any, bool) {
 		}
 		number = n
 	case float64:
+		if math.IsNaN(value) {
+			return nil, true
+		}
 		number = int64(value)
 	case bool:
 		if value {

@@ -2,6 +2,7 @@ package mlflowtest
 
 import (
 	"cmp"
+	"regexp"
 	"strings"
 )
 
@@ -10,6 +11,8 @@ type order struct {
 	entity, key string
 	descending  bool
 }
+
+var spaceBeforeDot = regexp.MustCompile(`\s\.`)
 
 // parseOrder reads fields such as "metrics.loss DESC".
 func (l language) parseOrder(clauses []string) ([]order, error) {
@@ -22,6 +25,9 @@ func (l language) parseOrder(clauses []string) ([]order, error) {
 		}
 		if len(tokens) == 0 || len(tokens) > 2 || tokens[0].kind != tokenIdentifier || !strings.HasPrefix(clause, tokens[0].text) ||
 			len(tokens) == 2 && direction != "ASC" && direction != "DESC" {
+			return nil, invalid("Invalid order_by clause '%s'. Could not be parsed.", clause)
+		}
+		if spaceBeforeDot.MatchString(tokens[0].text) { // a filter may have some
 			return nil, invalid("Invalid order_by clause '%s'. Could not be parsed.", clause)
 		}
 		entity, key, err := l.parseIdentifier(tokens[0].text)

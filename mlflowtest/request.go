@@ -97,8 +97,8 @@ func queryMembers(query map[string][]string, t *messageType) *object {
 	return members
 }
 
-// refuseOddities refuses an object that names a field in snake case and in camel case, or has half a surrogate pair in
-// place of an enum.
+// refuseOddities refuses an object that names a field in snake case and in camel case, or has something in place of an
+// enum that a server fails at.
 func refuseOddities(value any, t *messageType) error {
 	members, ok := value.(*object)
 	if !ok {
@@ -113,8 +113,8 @@ func refuseOddities(value any, t *messageType) error {
 		if !hasSnake {
 			snake = camel
 		}
-		if text, isText := snake.(string); isText && f.kind == kindEnum && !utf8.ValidString(text) {
-			return accident("'%s' is not text", f.name)
+		if f.kind == kindEnum && unreadableEnum(snake) {
+			return accident("'%s' has a value that no enum has", f.name)
 		}
 		if f.kind != kindMessage {
 			continue
@@ -130,6 +130,17 @@ func refuseOddities(value any, t *messageType) error {
 		}
 	}
 	return nil
+}
+
+// unreadableEnum reports whether a value is half a surrogate pair or an infinity, at which protobuf itself fails.
+func unreadableEnum(value any) bool {
+	switch value := value.(type) {
+	case string:
+		return !utf8.ValidString(value)
+	case float64:
+		return math.IsInf(value, 0)
+	}
+	return false
 }
 
 // A param is a member of a request that the server checks.

@@ -11,6 +11,7 @@ func (g *generator) createExperiment() {
 		members = append(members, member{"tags", g.tags(3, g.key)})
 	}
 	if g.chance(15) {
+		g.located = true
 		members = append(members, g.text("artifact_location", pick(g, "s3://bucket/path", "s3://bucket/path?a=b", "mlflow-artifacts:/x",
 			"mlflow-artifacts://host/x", "http://host/x", "ftp://host/x", "runs:/x", "/tmp/x/", "s3://b#x", "s3://b;x", "s3://b?a=..", "file:///x",
 			"s3://"+strings.Repeat("l", 2050), "")))

@@ -15,9 +15,14 @@ type call struct {
 	query        [][2]string // of a GET
 	body         string      // of a POST
 	creates      string      // the placeholder of what it creates
+	raw          string      // path and query of a request for files, in place of both
+	ranges       string      // the header Range
 }
 
 func (c call) String() string {
+	if c.raw != "" {
+		return fmt.Sprintf("%s %s %s %q", c.method, c.raw, c.ranges, c.body)
+	}
 	if c.method == http.MethodGet {
 		return fmt.Sprintf("GET %s %q", c.path, c.query)
 	}
@@ -35,6 +40,7 @@ type generator struct {
 	calls       []call
 	experiments int
 	runs        int
+	located     bool // an experiment keeps its artifacts elsewhere
 }
 
 func generate(seed uint64, number int) []call {
@@ -47,7 +53,10 @@ func generate(seed uint64, number int) []call {
 		g.createExperiment, g.createRun, g.createRun, g.logMetric, g.logMetric, g.logMetric, g.logParam, g.setTag, g.setTag,
 		g.deleteTag, g.logBatch, g.logBatch, g.logInputs, g.getRun, g.updateRun, g.deleteOrRestore, g.experimentTag,
 		g.updateExperiment, g.getExperiment, g.history, g.sample, g.searchRuns, g.searchRuns, g.searchRuns,
-		g.searchExperiments,
+		g.searchExperiments, g.artifact,
+	}
+	if number%8 == 0 { // one in eight is about files
+		steps = []func(){g.artifact}
 	}
 	for range 2 + g.IntN(8) {
 		steps[g.IntN(len(steps))]()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -46,6 +47,7 @@ func runPython(ctx context.Context, python, uri string) (string, error) {
 	}
 	var output, log strings.Builder
 	cmd := exec.CommandContext(ctx, python, filepath.Join(root, "lab", "python", "client.py"), uri)
+	cmd.Env = append(os.Environ(), "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT=true") // it holds IDs
 	cmd.Stdout, cmd.Stderr = &output, &log
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("client.py on %s: %w\n%s", uri, err, log.String())
