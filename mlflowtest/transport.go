@@ -26,14 +26,13 @@ var errBroken = errors.New("mlflowtest: the handler broke the connection")
 
 // RoundTrip implements [http.RoundTripper].
 func (t transport) RoundTrip(request *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithCancel(request.Context())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(request.Context()))
 	reader, writer := io.Pipe()
 	w := &responseWriter{header: http.Header{}, body: writer, request: request, ready: make(chan *http.Response, 1)}
-	// A context that ends breaks off what is being written and read.
+	// When the request's context ends, first the response breaks off, and then the handler's context ends too.
 	stop := context.AfterFunc(request.Context(), func() {
-		err := context.Cause(request.Context())
-		_ = writer.CloseWithError(err)
-		_ = reader.CloseWithError(err)
+		_ = writer.CloseWithError(context.Cause(request.Context()))
+		cancel()
 	})
 	w.reader = &responseBody{reader, cancel}
 	served := make(chan error, 1)
