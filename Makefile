@@ -23,7 +23,7 @@ server: ## Keep a server running, with the demo's data (PORT=5000 SERVER=3.17.2)
 	@$(LAB) serve
 
 .PHONY: test
-test: ## Run all unit tests: recorded responses are replayed, nothing is installed
+test: ## Run all unit tests: scenarios are replayed and run against mlflowtest, nothing is installed
 	@race=-race; go build -race runtime/cgo 2>/dev/null || \
 	{ race=; echo "The race detector needs a C compiler: testing without it."; }; \
 	go test $$race ./...
@@ -39,6 +39,10 @@ chaos: ## Break connections to a real server, kill it, and compare what is left 
 .PHONY: rivals
 rivals: ## Let processes compete for runs with the same idempotency keys (KEYS=50 SEED=1)
 	@go -C lab build -o ../.mlflow/bin/rivals ./rivals && exec .mlflow/bin/rivals $(if $(KEYS),-keys $(KEYS)) $(if $(SEED),-seed $(SEED))
+
+.PHONY: differential
+differential: ## Compare mlflowtest with a real server by random calls, and by Python's client (SEED=1 COUNT=500 ARGS="-limit 3m")
+	@go -C lab build -o ../.mlflow/bin/differential ./differential && exec .mlflow/bin/differential $(if $(SEED),-seed $(SEED)) $(if $(COUNT),-count $(COUNT)) $(ARGS)
 
 .PHONY: record
 record: ## Record testdata/ from real servers (SERVERS="3.17.2", RUN=TestName)
@@ -129,7 +133,7 @@ examples: ## Run all examples against MLFLOW_TRACKING_URI
 
 .PHONY: fuzz
 fuzz: ## Fuzz each target for FUZZTIME (10s)
-	@set -e; for package in ./internal/wire ./internal/transport ./tracking; do \
+	@set -e; for package in ./internal/wire ./internal/transport ./tracking ./mlflowtest; do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $${FUZZTIME:-10s} $$package; \
 		done; \
