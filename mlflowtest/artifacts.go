@@ -166,8 +166,10 @@ func (s *store) listRunArtifacts(req *request) (any, error) {
 func (r *run) root() (string, error) {
 	uri, err := url.Parse(r.uri)
 	if err != nil || uri.Scheme != "mlflow-artifacts" {
-		return "", &failure{http.StatusNotImplemented, "NOT_IMPLEMENTED",
-			"mlflowtest keeps only artifacts whose location begins with mlflow-artifacts:, not those at " + r.uri}
+		return "", &failure{
+			http.StatusNotImplemented, "NOT_IMPLEMENTED",
+			"mlflowtest keeps only artifacts whose location begins with mlflow-artifacts:, not those at " + r.uri,
+		}
 	}
 	if uri.Opaque != "" {
 		return uri.Opaque, nil
@@ -261,6 +263,7 @@ func safePath(name string) (string, error) {
 		}
 		name = decoded
 	}
+	name = escapeControls(name)
 	if strings.Contains(name, "#") || strings.HasPrefix(name, "/") || isWindowsRoot(name) {
 		return "", invalid("Invalid path")
 	}
@@ -280,6 +283,19 @@ func plainPath(name string) string {
 		name = strings.TrimSuffix(name, mark)
 	}
 	return name
+}
+
+// escapeControls encodes control characters once more, in lower case.
+func escapeControls(name string) string {
+	var escaped strings.Builder
+	for _, r := range name {
+		if r < ' ' || r == 0x7f {
+			fmt.Fprintf(&escaped, "%%%02x", r)
+			continue
+		}
+		escaped.WriteRune(r)
+	}
+	return escaped.String()
 }
 
 func isWindowsRoot(name string) bool {

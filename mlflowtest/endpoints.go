@@ -107,8 +107,10 @@ var endpoints = []*endpoint{
 		name: "SearchExperiments", methods: []string{"GET", "POST"}, path: "experiments/search",
 		request: newMessageType(field{name: "max_results", kind: kindInt64}, field{name: "page_token"}, field{name: "filter"},
 			field{name: "order_by", repeated: true}, field{name: "view_type", kind: kindEnum, names: viewTypes}),
-		params: []param{optionalInt("view_type"), optionalInt("max_results"), optionalList("order_by"),
-			optionalText("filter"), optionalText("page_token")},
+		params: []param{
+			optionalInt("view_type"), optionalInt("max_results"), optionalList("order_by"),
+			optionalText("filter"), optionalText("page_token"),
+		},
 		serve: (*store).searchExperiments,
 	},
 	{
@@ -177,7 +179,8 @@ var endpoints = []*endpoint{
 			field{name: "dataset_digest"}),
 		params: []param{
 			requiredText("run_id"), requiredText("key"),
-			{name: "value", required: true, typed: isFloat}, {name: "timestamp", required: true, typed: isInt},
+			{name: "value", required: true, typed: isFloat},
+			{name: "timestamp", required: true, typed: isInt},
 			optionalInt("step"), optionalText("model_id"), optionalText("dataset_name"), optionalText("dataset_digest"),
 		},
 		serve: (*store).logMetric,

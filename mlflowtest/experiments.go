@@ -95,6 +95,9 @@ func (s *store) setDeleted(id string, deleted bool) (any, error) {
 	if e.deleted == deleted {
 		return nil, missing("No Experiment with id=%d exists", e.id)
 	}
+	if id == "" { // the message could not be read so far, and means the default experiment until its runs are looked for
+		return nil, invalid("Invalid experiment ID ''. Experiment ID must be a valid integer.")
+	}
 	e.deleted, e.updated = deleted, s.stamp()
 	for _, r := range e.runs {
 		r.deleted = deleted
@@ -111,6 +114,9 @@ func (s *store) setExperimentTag(req *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if req.text("experiment_id") == "" {
+		return nil, databaseRefused("The database does not take an empty experiment ID.")
+	}
 	e.tags.set(key, value)
 	return emptyJSON{}, nil
 }
@@ -119,6 +125,9 @@ func (s *store) deleteExperimentTag(req *request) (any, error) {
 	e, err := s.activeExperiment(req.text("experiment_id"))
 	if err != nil {
 		return nil, err
+	}
+	if req.text("experiment_id") == "" {
+		return nil, invalid("Invalid experiment ID ''. Experiment ID must be a valid integer.")
 	}
 	key := req.text("key")
 	if !e.tags.remove(key) {

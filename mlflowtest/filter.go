@@ -90,6 +90,7 @@ func (t token) isWord(word string) bool {
 
 // parseCondition parses the condition that tokens begin with, and returns the other tokens.
 func (l language) parseCondition(tokens []token) (condition, []token, error) {
+	tokens = joinAlias(tokens)
 	if len(tokens) < 3 || tokens[0].kind != tokenIdentifier {
 		return condition{}, nil, invalid("Invalid clause(s) in filter string: '%s'", tokens[0].text)
 	}
@@ -120,6 +121,19 @@ func (l language) parseCondition(tokens []token) (condition, []token, error) {
 		return c, nil, err
 	}
 	return c, tokens[1:], nil
+}
+
+// joinAlias makes one key of two names before IS, IN and NOT IN: a server takes the second for an alias of the first.
+func joinAlias(tokens []token) []token {
+	if len(tokens) < 3 || tokens[0].kind != tokenIdentifier || tokens[1].kind != tokenIdentifier {
+		return tokens
+	}
+	if operator, _ := parseOperator(tokens[2:]); !strings.HasPrefix(operator, "IS ") && !strings.HasSuffix(strings.ToUpper(operator), "IN") {
+		return tokens
+	}
+	joined := tokens[0]
+	joined.text += tokens[1].space + tokens[1].text
+	return append([]token{joined}, tokens[2:]...)
 }
 
 // parseOperator returns the operator that tokens begin with, and how many of them it is.

@@ -7,8 +7,9 @@ import (
 
 // A token is a part of a filter or of an order.
 type token struct {
-	kind tokenKind
-	text string // as it is written
+	kind  tokenKind
+	text  string // as it is written
+	space string // what is before it
 }
 
 type tokenKind int
@@ -43,50 +44,47 @@ var (
 // tokenize divides a filter or an order into tokens. Space is none.
 func tokenize(text string) []token {
 	var tokens []token
-	for text != "" {
-		if space := spacePattern.FindString(text); space != "" {
-			text = text[len(space):]
-			continue
+	for {
+		space := spacePattern.FindString(text)
+		if text = text[len(space):]; text == "" {
+			return tokens
 		}
-		next := firstToken(text)
-		tokens = append(tokens, next)
-		text = text[len(next.text):]
+		kind, written := firstToken(text)
+		tokens = append(tokens, token{kind, written, space})
+		text = text[len(written):]
 	}
-	return tokens
 }
 
-// firstToken returns the token that text begins with.
-func firstToken(text string) token {
+// firstToken returns the kind and the text of the token that text begins with.
+func firstToken(text string) (tokenKind, string) {
 	if word := wordPattern.FindString(text); word != "" {
-		return token{tokenWord, strings.TrimRightFunc(word, func(r rune) bool { return !isWord(r) })}
+		return tokenWord, strings.TrimRightFunc(word, func(r rune) bool { return !isWord(r) })
 	}
 	if operator := likePattern.FindString(text); operator != "" {
-		return token{tokenComparison, operator}
+		return tokenComparison, operator
 	}
 	if identifier := identifier(text); identifier != "" {
-		return token{tokenIdentifier, identifier}
+		return tokenIdentifier, identifier
 	}
 	if scientific := scientificPattern.FindString(text); scientific != "" {
-		return token{tokenFloat, scientific}
+		return tokenFloat, scientific
 	}
-	for _, number := range []token{
-		{tokenFloat, decimalPattern.FindString(text)},
-		{tokenInteger, integerPattern.FindString(text)},
-	} {
-		if number.text != "" && !afterNumber.MatchString(text[len(number.text):]) {
-			return number
-		}
+	if decimal := decimalPattern.FindString(text); decimal != "" && !afterNumber.MatchString(text[len(decimal):]) {
+		return tokenFloat, decimal
+	}
+	if whole := integerPattern.FindString(text); whole != "" && !afterNumber.MatchString(text[len(whole):]) {
+		return tokenInteger, whole
 	}
 	if quoted := quotedText(text, '\''); quoted != "" {
-		return token{tokenText, quoted}
+		return tokenText, quoted
 	}
 	if symbol := symbolPattern.FindString(text); symbol != "" {
-		return token{tokenComparison, symbol}
+		return tokenComparison, symbol
 	}
 	if list := listPattern.FindString(text); list != "" {
-		return token{tokenList, list}
+		return tokenList, list
 	}
-	return token{tokenOther, text}
+	return tokenOther, text
 }
 
 // identifier returns the names with dots between them that text begins with.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -150,7 +149,7 @@ func TestGuide(t *testing.T) {
 	require.NotEmpty(t, blocks)
 	for _, block := range blocks {
 		for part := range strings.SplitSeq(block[1], "\n\n\n") {
-			assert.Contains(t, sources.String(), part, fmt.Sprintf("the guide shows what no test has:\n%s", part))
+			assert.Contains(t, sources.String(), part, "the guide shows what no test has:\n%s", part)
 		}
 	}
 }

@@ -279,7 +279,7 @@ func (d *decoder) hex() (rune, bool) {
 // text can be told apart from any other.
 func appendRune(text []byte, r rune) []byte {
 	if utf16.IsSurrogate(r) {
-		return append(text, 0xe0|byte(r>>12), 0x80|byte(r>>6)&0xbf, 0x80|byte(r)&0xbf)
+		return append(text, 0xe0|byte(r>>12&0xf), 0x80|byte(r>>6&0x3f), 0x80|byte(r&0x3f))
 	}
 	return utf8.AppendRune(text, r)
 }

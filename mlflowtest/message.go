@@ -169,7 +169,7 @@ func (f field) convert(value any) (any, bool) {
 	switch f.kind {
 	case kindInt32:
 		n, ok := toInt(value)
-		return n, ok && n == int64(int32(n))
+		return n, ok && n >= math.MinInt32 && n <= math.MaxInt32
 	case kindInt64:
 		return toInt(value)
 	case kindDouble:

@@ -2,7 +2,6 @@ package mlflowtest
 
 import (
 	crand "crypto/rand"
-	"encoding/binary"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -29,7 +28,7 @@ func WithClock(now func() time.Time) Option {
 // the server reads it.
 func WithSeed(seed uint64) Option {
 	return func(c *config) {
-		c.random = rand.New(rand.NewPCG(seed, 0))
+		c.random = rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // repeating itself is what it is for
 		if c.now == nil {
 			c.now = ticks()
 		}
@@ -60,9 +59,9 @@ func newConfig(opts []Option) config {
 		c.now = time.Now
 	}
 	if c.random == nil {
-		var seed [16]byte
-		_, _ = crand.Read(seed[:]) // never fails
-		c.random = rand.New(rand.NewPCG(binary.LittleEndian.Uint64(seed[:8]), binary.LittleEndian.Uint64(seed[8:])))
+		var seed [32]byte
+		_, _ = crand.Read(seed[:])                 // never fails
+		c.random = rand.New(rand.NewChaCha8(seed)) //nolint:gosec // seeded by crypto/rand
 	}
 	return c
 }

@@ -24,7 +24,7 @@ func (l language) parseOrder(clauses []string) ([]order, error) {
 			direction = strings.ToUpper(tokens[1].text)
 		}
 		if len(tokens) == 0 || len(tokens) > 2 || tokens[0].kind != tokenIdentifier || !strings.HasPrefix(clause, tokens[0].text) ||
-			len(tokens) == 2 && direction != "ASC" && direction != "DESC" {
+			len(tokens) == 2 && (direction != "ASC" && direction != "DESC" || tokens[1].space == "") {
 			return nil, invalid("Invalid order_by clause '%s'. Could not be parsed.", clause)
 		}
 		if spaceBeforeDot.MatchString(tokens[0].text) { // a filter may have some
@@ -48,7 +48,7 @@ func joinNumber(tokens []token, clause string) []token {
 	if !strings.HasPrefix(clause, joined) {
 		return tokens
 	}
-	return []token{{tokenIdentifier, joined}, tokens[2]}
+	return []token{{kind: tokenIdentifier, text: joined}, tokens[2]}
 }
 
 // checkRunOrder refuses what runs cannot be sorted by.
@@ -155,7 +155,7 @@ func textKey(text string, ok bool) sortKey {
 // compareExperiments says which of two experiments comes first: by the fields, then the newest.
 func compareExperiments(a, b *experiment, orders []order) int {
 	for _, o := range orders {
-		result := 0
+		var result int
 		switch o.key {
 		case "name":
 			result = strings.Compare(a.name, b.name)

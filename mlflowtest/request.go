@@ -45,11 +45,12 @@ func readMembers(r *http.Request, t *messageType) (*object, error) {
 			return nil, invalid("Bad Request. Content-Type must be application/json.")
 		}
 	}
-	value, ok, err := readBody(r)
+	value, err := readBody(r)
 	if err != nil {
 		return nil, err
 	}
 	if text, isText := value.(string); isText { // old clients encode twice
+		var ok bool
 		if value, ok = parseJSON([]byte(text)); !ok {
 			return nil, accident("the body is a string that is not JSON")
 		}
@@ -64,18 +65,18 @@ func readMembers(r *http.Request, t *messageType) (*object, error) {
 	return members, nil
 }
 
-// readBody returns the JSON in a body, and false if there is none. MLflow's web server takes a body without
-// Content-Length for an empty one.
-func readBody(r *http.Request) (any, bool, error) {
+// readBody returns the JSON in a body, nil if there is none. MLflow's web server takes a body without Content-Length for
+// an empty one.
+func readBody(r *http.Request) (any, error) {
 	if r.ContentLength < 0 {
-		return nil, false, nil
+		return nil, nil
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
-		return nil, false, databaseRefused("the body could not be read: %v", err)
+		return nil, databaseRefused("the body could not be read: %v", err)
 	}
-	value, ok := parseJSON(body)
-	return value, ok, nil
+	value, _ := parseJSON(body)
+	return value, nil
 }
 
 func queryMembers(query map[string][]string, t *messageType) *object {
@@ -113,7 +114,7 @@ func refuseOddities(value any, t *messageType) error {
 		if !hasSnake {
 			snake = camel
 		}
-		if f.kind == kindEnum && unreadableEnum(snake) {
+		if f.kind == kindEnum && unreadable(snake) {
 			return accident("'%s' has a value that no enum has", f.name)
 		}
 		if f.kind != kindMessage {
@@ -124,6 +125,9 @@ func refuseOddities(value any, t *messageType) error {
 			items = []any{snake}
 		}
 		for _, item := range items {
+			if text, isText := item.(string); isText && unreadable(text) {
+				return accident("'%s' is half a surrogate pair in place of an object", f.name)
+			}
 			if err := refuseOddities(item, f.message); err != nil {
 				return err
 			}
@@ -132,8 +136,9 @@ func refuseOddities(value any, t *messageType) error {
 	return nil
 }
 
-// unreadableEnum reports whether a value is half a surrogate pair or an infinity, at which protobuf itself fails.
-func unreadableEnum(value any) bool {
+// unreadable reports whether a value is half a surrogate pair or an infinity, at which protobuf fails in the place of an
+// enum or a message.
+func unreadable(value any) bool {
 	switch value := value.(type) {
 	case string:
 		return !utf8.ValidString(value)

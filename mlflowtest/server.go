@@ -1,6 +1,7 @@
 package mlflowtest
 
 import (
+	"context"
 	"io"
 	"log"
 	"net"
@@ -17,7 +18,7 @@ type Server struct {
 
 // NewServer starts a server on a free port. It panics if there is none. Close it when done.
 func NewServer(opts ...Option) *Server {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		panic("mlflowtest: cannot listen: " + err.Error())
 	}

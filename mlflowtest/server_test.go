@@ -95,7 +95,8 @@ func TestWithSeedRepeatsIDsAndTimes(t *testing.T) {
 	first := session(mlflowtest.WithSeed(7))
 	assert.Equal(t, first, session(mlflowtest.WithSeed(7)))
 	assert.NotEqual(t, first, session(mlflowtest.WithSeed(8)))
-	assert.NotEqual(t, session(), session())
+	random, another := session(), session()
+	assert.NotEqual(t, random, another)
 
 	noon := func() time.Time { return time.UnixMilli(1772366400000) }
 	for _, opts := range [][]mlflowtest.Option{

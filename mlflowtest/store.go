@@ -1,6 +1,7 @@
 package mlflowtest
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
@@ -101,9 +102,8 @@ func (s *store) stamp() int64 { return s.now().UnixMilli() }
 // newID returns the 32 hexadecimal digits of a random UUID.
 func (s *store) newID() string {
 	var id [16]byte
-	for i := range id {
-		id[i] = byte(s.random.Uint32())
-	}
+	binary.LittleEndian.PutUint64(id[:8], s.random.Uint64())
+	binary.LittleEndian.PutUint64(id[8:], s.random.Uint64())
 	id[6] = id[6]&0x0f | 0x40
 	id[8] = id[8]&0x3f | 0x80
 	return hex.EncodeToString(id[:])

@@ -23,7 +23,7 @@ func clientOf(handler http.HandlerFunc) *http.Client {
 	return &http.Client{Transport: mlflowtest.Transport(handler)}
 }
 
-func get(t *testing.T, ctx context.Context, client *http.Client) (*http.Response, error) {
+func get(ctx context.Context, t *testing.T, client *http.Client) (*http.Response, error) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://mlflow.test/path?a=b", nil)
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestTransportStreamsResponses(t *testing.T) {
 			}
 		})
 		began := time.Now()
-		response, err := get(t, t.Context(), client)
+		response, err := get(t.Context(), t, client)
 		require.NoError(t, err)
 		defer response.Body.Close()
 		assert.Equal(t, time.Duration(0), time.Since(began), "the header does not wait for the body")
@@ -95,26 +95,26 @@ func TestTransportEndsTheHandler(t *testing.T) {
 		"when the request's context ends before the header": func(t *testing.T, client *http.Client) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			_, err := get(t, ctx, client)
+			_, err := get(ctx, t, client)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		},
 		"when it ends before the body": func(t *testing.T, client *http.Client) {
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
-			response, err := get(t, ctx, client)
+			response, err := get(ctx, t, client)
 			require.NoError(t, err)
 			_, err = io.ReadAll(response.Body)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			response.Body.Close()
 		},
 		"when the body is closed": func(t *testing.T, client *http.Client) {
-			response, err := get(t, t.Context(), client)
+			response, err := get(t.Context(), t, client)
 			require.NoError(t, err)
 			response.Body.Close()
 		},
 		"when the client's time is over": func(t *testing.T, client *http.Client) {
 			client.Timeout = time.Second
-			_, err := get(t, t.Context(), client)
+			_, err := get(t.Context(), t, client)
 			require.ErrorContains(t, err, "Client.Timeout exceeded")
 		},
 	} {
@@ -125,7 +125,7 @@ func TestTransportEndsTheHandler(t *testing.T) {
 				client := clientOf(func(w http.ResponseWriter, r *http.Request) {
 					select {
 					case <-time.After(2 * time.Second):
-						http.NewResponseController(w).Flush()
+						assert.NoError(t, http.NewResponseController(w).Flush())
 					case <-r.Context().Done():
 					}
 					<-r.Context().Done()
@@ -143,12 +143,12 @@ func TestTransportEndsTheHandler(t *testing.T) {
 
 func TestTransportBreaksOff(t *testing.T) {
 	t.Parallel()
-	_, err := get(t, t.Context(), clientOf(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
+	_, err := get(t.Context(), t, clientOf(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	require.ErrorContains(t, err, "broke the connection")
-	_, err = get(t, t.Context(), clientOf(func(http.ResponseWriter, *http.Request) { panic("mistake") }))
+	_, err = get(t.Context(), t, clientOf(func(http.ResponseWriter, *http.Request) { panic("mistake") }))
 	require.ErrorContains(t, err, "mistake")
 
-	response, err := get(t, t.Context(), clientOf(func(w http.ResponseWriter, _ *http.Request) {
+	response, err := get(t.Context(), t, clientOf(func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "half")
 		panic(http.ErrAbortHandler)
 	}))
@@ -178,7 +178,7 @@ func TestTransportWithoutBodies(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, body)
 
-	silent, err := get(t, t.Context(), clientOf(func(http.ResponseWriter, *http.Request) {}))
+	silent, err := get(t.Context(), t, clientOf(func(http.ResponseWriter, *http.Request) {}))
 	require.NoError(t, err)
 	defer silent.Body.Close()
 	assert.Equal(t, http.StatusOK, silent.StatusCode)
