@@ -87,8 +87,8 @@ func ExampleWithSeed() {
 		server.Close()
 	}
 	// Output:
-	// 298c97ae238b4f6897e38386068efe57 lively-ibis-841
-	// 298c97ae238b4f6897e38386068efe57 lively-ibis-841
+	// 0329edab29a147999653604a8c07d016 calm-mole-701
+	// 0329edab29a147999653604a8c07d016 calm-mole-701
 }
 
 func ExampleWithClock() {

@@ -63,7 +63,7 @@ func (t transport) serve(w *responseWriter, request *http.Request) (err error) {
 		_ = request.Body.Close()
 		if cause := recover(); cause != nil {
 			err = errBroken
-			if cause, isError := cause.(error); !isError || !errors.Is(cause, http.ErrAbortHandler) {
+			if abort, ok := cause.(error); !ok || !errors.Is(abort, http.ErrAbortHandler) {
 				err = fmt.Errorf("%w: it panicked: %v", errBroken, cause)
 			}
 			_ = w.body.CloseWithError(err)

@@ -40,7 +40,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	// Output:
-	// 298c97ae238b4f6897e38386068efe57  2026-03-01 12:00:00  RUNNING  first
+	// 0329edab29a147999653604a8c07d016  2026-03-01 12:00:00  RUNNING  first
 	//     param   rate = 0.1
 	//     metric  loss = 5 (step 7)
 }
