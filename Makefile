@@ -25,7 +25,7 @@ server: ## Keep a server running, with the demo's data (PORT=5000 SERVER=3.17.2)
 	@$(LAB) serve
 
 .PHONY: test
-test: ## Run all unit tests: recorded responses are replayed, nothing is installed
+test: ## Run all unit tests: scenarios are replayed and run against mlflowtest, nothing is installed
 	@race=-race; go build -race runtime/cgo 2>/dev/null || \
 	{ race=; echo "The race detector needs a C compiler: testing without it."; }; \
 	go test $$race ./...
@@ -53,6 +53,10 @@ training: ## Kill a server, and a training, while points are logged (ARGS="-for 
 .PHONY: transfer
 transfer: ## Move 1,000 artifacts and a large one to servers and back, and compare with curl (SERVERS="3.17.2" ARGS="-size 2147483648")
 	@go -C lab build -o ../.mlflow/bin/transfer ./transfer && exec .mlflow/bin/transfer $(ARGS) $(SERVERS)
+
+.PHONY: differential
+differential: ## Compare mlflowtest with a real server by random calls, and by Python's client (SEED=1 COUNT=500 ARGS="-limit 3m")
+	@go -C lab build -o ../.mlflow/bin/differential ./differential && exec .mlflow/bin/differential $(if $(SEED),-seed $(SEED)) $(if $(COUNT),-count $(COUNT)) $(ARGS)
 
 .PHONY: record
 record: ## Record testdata/ from real servers (SERVERS="3.17.2", RUN=TestName)
@@ -151,7 +155,7 @@ examples: ## Run all examples against MLFLOW_TRACKING_URI
 
 .PHONY: fuzz
 fuzz: ## Fuzz each target for FUZZTIME (10s)
-	@set -e; for package in ./internal/wire ./internal/transport ./tracking ./artifacts; do \
+	@set -e; for package in ./internal/wire ./internal/transport ./tracking ./artifacts ./mlflowtest; do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 			echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $${FUZZTIME:-10s} $$package; \
 		done; \

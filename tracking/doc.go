@@ -74,7 +74,8 @@
 //
 // # Testing
 //
-// [NewClient] takes a [Doer], so a test can respond to requests itself, or send them to a server of package httptest.
+// Package mlflowtest of this module is an MLflow server in memory. A test that needs less can respond to requests itself:
+// [NewClient] takes a [Doer].
 // An [*Error] made by hand matches the same sentinels as one from a server:
 //
 //	&tracking.Error{StatusCode: 404, Code: tracking.ErrorCodeResourceDoesNotExist} // is ErrNotFound

@@ -1,22 +1,20 @@
 package tracking_test
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
 	"maps"
 	"math"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
+	"github.com/mlflow-go/mlflow/mlflowtest"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -75,7 +73,7 @@ func ExampleWithParentRun() {
 
 	children, err := client.SearchRuns(ctx, []string{"1"},
 		tracking.WithRunsFilter(fmt.Sprintf("tags.%s = '%s'", tracking.TagParentRunID, parent.Info.RunID)),
-		tracking.WithRunsOrderBy("attributes.start_time ASC"))
+		tracking.WithRunsOrderBy("attributes.run_name ASC"))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -203,8 +201,9 @@ func ExampleWithSpool() {
 func ExampleClient_SearchRuns() {
 	client := exampleClient()
 	ctx := context.Background()
-	for _, name := range []string{"a", "b", "c"} {
-		if _, err := client.CreateRun(ctx, "1", tracking.WithRunName(name)); err != nil {
+	started := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+	for day, name := range []string{"a", "b", "c"} {
+		if _, err := client.CreateRun(ctx, "1", tracking.WithRunName(name), tracking.WithStartTime(started.AddDate(0, 0, day))); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -230,8 +229,9 @@ func ExampleClient_SearchRuns() {
 func ExampleClient_AllRuns() {
 	client := exampleClient()
 	ctx := context.Background()
-	for _, name := range []string{"a", "b", "c"} {
-		if _, err := client.CreateRun(ctx, "1", tracking.WithRunName(name)); err != nil {
+	started := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC)
+	for day, name := range []string{"a", "b", "c"} {
+		if _, err := client.CreateRun(ctx, "1", tracking.WithRunName(name), tracking.WithStartTime(started.AddDate(0, 0, day))); err != nil {
 			log.Fatal(err)
 		}
 	}
@@ -316,159 +316,27 @@ func ExampleError_byHand() {
 	// false
 }
 
-// exampleClient returns a client for a small MLflow in memory, which knows only what the examples need: an experiment, and
-// just as much of each endpoint. It is unavailable for the second request to log-batch.
+// exampleClient returns a client for a server in memory, with an experiment whose ID is 1. The server is unavailable for
+// the second request to log-batch.
 func exampleClient() *tracking.Client {
-	server := &exampleServer{}
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /api/2.0/mlflow/runs/create", server.create)
-	mux.HandleFunc("GET /api/2.0/mlflow/runs/get", server.get)
-	mux.HandleFunc("POST /api/2.0/mlflow/runs/update", server.update)
-	mux.HandleFunc("POST /api/2.0/mlflow/runs/delete", server.delete)
-	mux.HandleFunc("POST /api/2.0/mlflow/runs/search", server.search)
-	mux.HandleFunc("POST /api/2.0/mlflow/runs/log-metric", server.logMetric)
-	mux.HandleFunc("POST /api/2.0/mlflow/runs/log-batch", server.logBatch)
-	return tracking.NewClient(&url.URL{Scheme: "http", Host: "mlflow.test"}, doerFunc(mux.ServeHTTP), tracking.Config{})
-}
-
-// doerFunc is a Doer that lets a handler respond.
-type doerFunc http.HandlerFunc
-
-func (f doerFunc) Do(request *http.Request) (*http.Response, error) {
-	recorder := httptest.NewRecorder()
-	f(recorder, request)
-	return recorder.Result(), nil
-}
-
-type exampleServer struct {
-	runs    []*exampleRun
-	batches int
-}
-
-type exampleRun struct {
-	Info struct {
-		RunID        string `json:"run_id"`
-		ExperimentID string `json:"experiment_id"`
-		RunName      string `json:"run_name"`
-		Status       string `json:"status"`
-		EndTime      int64  `json:"end_time,omitempty"`
-	} `json:"info"`
-	Data struct {
-		Metrics []exampleMetric     `json:"metrics,omitempty"`
-		Tags    []map[string]string `json:"tags,omitempty"`
-	} `json:"data"`
-}
-
-type exampleMetric struct {
-	Key       string          `json:"key"`
-	Value     json.RawMessage `json:"value"`
-	Timestamp int64           `json:"timestamp"`
-	Step      int64           `json:"step"`
-}
-
-func (s *exampleServer) create(w http.ResponseWriter, r *http.Request) {
-	run := &exampleRun{}
-	var request struct {
-		ExperimentID string              `json:"experiment_id"`
-		RunName      string              `json:"run_name"`
-		Tags         []map[string]string `json:"tags"`
+	batches := 0
+	handler := mlflowtest.NewHandler(mlflowtest.WithMiddleware(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/log-batch") {
+				batches++
+			}
+			if batches == 2 {
+				batches++
+				http.Error(w, "down for a moment", http.StatusServiceUnavailable)
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}))
+	doer := &http.Client{Transport: mlflowtest.Transport(handler)}
+	client := tracking.NewClient(&url.URL{Scheme: "http", Host: "mlflow.test"}, doer, tracking.Config{})
+	if _, err := client.CreateExperiment(context.Background(), "examples"); err != nil {
+		log.Fatal(err)
 	}
-	read(r, &request)
-	run.Info.RunID = fmt.Sprintf("%032d", len(s.runs)+1)
-	run.Info.ExperimentID, run.Info.RunName, run.Info.Status = request.ExperimentID, request.RunName, "RUNNING"
-	run.Data.Tags = request.Tags
-	s.runs = append(s.runs, run)
-	write(w, http.StatusOK, map[string]any{"run": run})
-}
-
-func (s *exampleServer) get(w http.ResponseWriter, r *http.Request) {
-	if run := s.find(r.URL.Query().Get("run_id")); run != nil {
-		write(w, http.StatusOK, map[string]any{"run": run})
-		return
-	}
-	write(w, http.StatusNotFound, map[string]any{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no such run"})
-}
-
-func (s *exampleServer) update(w http.ResponseWriter, r *http.Request) {
-	var request struct {
-		RunID   string `json:"run_id"`
-		Status  string `json:"status"`
-		EndTime int64  `json:"end_time"`
-	}
-	read(r, &request)
-	run := s.find(request.RunID)
-	run.Info.Status, run.Info.EndTime = request.Status, request.EndTime
-	write(w, http.StatusOK, map[string]any{"run_info": run.Info})
-}
-
-// delete makes a run one that no example can see any more.
-func (s *exampleServer) delete(w http.ResponseWriter, r *http.Request) {
-	var request struct {
-		RunID string `json:"run_id"`
-	}
-	read(r, &request)
-	s.runs = slices.DeleteFunc(s.runs, func(run *exampleRun) bool { return run.Info.RunID == request.RunID })
-	write(w, http.StatusOK, map[string]any{})
-}
-
-// search finds all runs, or with a filter the children of the first one. The runs are in the order of their start.
-func (s *exampleServer) search(w http.ResponseWriter, r *http.Request) {
-	var request struct {
-		Filter     string `json:"filter"`
-		MaxResults int    `json:"max_results"`
-		PageToken  string `json:"page_token"`
-	}
-	read(r, &request)
-	found := slices.Clone(s.runs)
-	if len(found) > 0 && request.Filter == fmt.Sprintf("tags.mlflow.parentRunId = '%s'", found[0].Info.RunID) {
-		found = found[1:]
-	}
-	first, _ := strconv.Atoi(cmp.Or(request.PageToken, "0"))
-	page := map[string]any{"runs": found[first:min(first+request.MaxResults, len(found))]}
-	if next := first + request.MaxResults; next < len(found) {
-		page["next_page_token"] = strconv.Itoa(next)
-	}
-	write(w, http.StatusOK, page)
-}
-
-func (s *exampleServer) logMetric(w http.ResponseWriter, r *http.Request) {
-	var request struct {
-		exampleMetric
-
-		RunID string `json:"run_id"`
-	}
-	read(r, &request)
-	s.find(request.RunID).Data.Metrics = []exampleMetric{request.exampleMetric}
-	write(w, http.StatusOK, map[string]any{})
-}
-
-func (s *exampleServer) logBatch(w http.ResponseWriter, _ *http.Request) {
-	if s.batches++; s.batches == 2 {
-		write(w, http.StatusServiceUnavailable, map[string]any{"error_code": "TEMPORARILY_UNAVAILABLE"})
-		return
-	}
-	write(w, http.StatusOK, map[string]any{})
-}
-
-func (s *exampleServer) find(runID string) *exampleRun {
-	for _, run := range s.runs {
-		if run.Info.RunID == runID {
-			return run
-		}
-	}
-	return nil
-}
-
-func read(r *http.Request, request any) {
-	if err := json.NewDecoder(r.Body).Decode(request); err != nil {
-		panic(err)
-	}
-}
-
-func write(w http.ResponseWriter, status int, response any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	if err := json.NewEncoder(w).Encode(response); err != nil {
-		panic(err)
-	}
+	return client
 }

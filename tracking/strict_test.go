@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -14,6 +15,15 @@ import (
 	"github.com/mlflow-go/mlflow"
 	"github.com/mlflow-go/mlflow/tracking"
 )
+
+// doerFunc is a Doer that lets a handler respond.
+type doerFunc http.HandlerFunc
+
+func (f doerFunc) Do(request *http.Request) (*http.Response, error) {
+	recorder := httptest.NewRecorder()
+	f(recorder, request)
+	return recorder.Result(), nil
+}
 
 // newCountingClient returns a client made without package mlflow, and counts its requests.
 func newCountingClient(config tracking.Config) (*tracking.Client, *int) {

@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/mlflowtest"
 )
 
 // The vectors of AWS's Signature Version 4 test suite, and what all of them share.
@@ -240,4 +241,24 @@ func sum(key []byte, text string) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(text))
 	return mac.Sum(nil)
+}
+
+// TestRun runs the whole program. That the signature is right, the other tests check.
+func TestRun(t *testing.T) {
+	signed := 0
+	server := mlflowtest.NewServer(mlflowtest.WithMiddleware(func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 ") {
+				signed++
+			}
+			next.ServeHTTP(w, r)
+		})
+	}))
+	defer server.Close()
+	t.Setenv("MLFLOW_TRACKING_URI", server.URL)
+	t.Setenv("AWS_REGION", region)
+	t.Setenv("AWS_ACCESS_KEY_ID", accessKey)
+	t.Setenv("AWS_SECRET_ACCESS_KEY", secretKey)
+	require.NoError(t, run(t.Context()))
+	assert.Equal(t, 1, signed)
 }
