@@ -348,6 +348,9 @@ func TestErrorOfOnesOwn(t *testing.T) {
 // Releases since 3.5 respond to no name but their own, so that a page in somebody's browser cannot reach them.
 func TestHostNotAllowed(t *testing.T) {
 	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+		if s.Server == scenario.Memory {
+			t.Skip("mlflowtest has no name of its own")
+		}
 		client := newScenarioClient(t, s, mlflow.WithHeaders(map[string]string{"Host": "mlflow.example"}))
 		_, err := client.CreateExperiment(t.Context(), s.Name("experiment"))
 		if s.Server.Before("3.5") || s.Server.FastTrackML() {

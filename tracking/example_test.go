@@ -156,12 +156,16 @@ func ExampleClient_LogBatch() {
 func ExampleNewBatcher() {
 	client := exampleClient()
 	ctx := context.Background()
+	run, err := client.CreateRun(ctx, "1")
+	if err != nil {
+		log.Fatal(err)
+	}
 
 	batcher := tracking.NewBatcher(client, tracking.WithFailureHandler(func(failure tracking.BatchFailure) {
 		log.Print(failure.Err)
 	}))
 	for step := range int64(100) {
-		if err := batcher.LogMetric(ctx, "0123456789abcdef0123456789abcdef", "loss", 0.5, tracking.WithStep(step)); err != nil {
+		if err := batcher.LogMetric(ctx, run.Info.RunID, "loss", 0.5, tracking.WithStep(step)); err != nil {
 			log.Fatal(err) // the arguments, or the context
 		}
 	}
@@ -183,8 +187,12 @@ func ExampleWithSpool() {
 		log.Fatal(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	run, err := client.CreateRun(context.Background(), "1")
+	if err != nil {
+		log.Fatal(err)
+	}
 	batcher := tracking.NewBatcher(client, tracking.WithSpool(dir))
-	if err := batcher.LogParam(context.Background(), "0123456789abcdef0123456789abcdef", "rate", "0.1"); err != nil {
+	if err := batcher.LogParam(context.Background(), run.Info.RunID, "rate", "0.1"); err != nil {
 		log.Fatal(err)
 	}
 	giveUp, cancel := context.WithCancel(context.Background())
