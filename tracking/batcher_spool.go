@@ -167,11 +167,15 @@ func (s *spool) read(text []byte) (left []spooledItem, rest int) {
 		text = after
 		r := entryReader{rest: content}
 		kind := r.byte()
-		if kind == doneEntry {
+		switch itemKind(kind) {
+		case metricItem, paramItem, tagItem:
+		case doneEntry:
 			runID, first, last := r.text(), r.uint(), r.uint()
 			byRun[runID] = slices.DeleteFunc(byRun[runID], func(it spooledItem) bool {
 				return first <= it.number && it.number <= last
 			})
+			continue
+		default: // of a later release
 			continue
 		}
 		it := spooledItem{item: item{kind: itemKind(kind), number: r.uint()}}
