@@ -34,7 +34,7 @@ const (
 //	MLFLOW_UPDATE_DOCS=1 go test -run TestAPI .
 func TestAPI(t *testing.T) {
 	t.Parallel()
-	for folder, name := range map[string]string{".": "mlflow", "tracking": "tracking"} {
+	for folder, name := range map[string]string{".": "mlflow", "tracking": "tracking", "mlflowtest": "mlflowtest"} {
 		exported := packageIn(t, folder)
 		assert.Empty(t, exported.strangers(), "package %s", name)
 		golden := filepath.Join("testdata", "api", name+".txt")
