@@ -35,7 +35,9 @@ const (
 //	MLFLOW_UPDATE_DOCS=1 go test -run TestAPI .
 func TestAPI(t *testing.T) {
 	t.Parallel()
-	for folder, name := range map[string]string{".": "mlflow", "tracking": "tracking", "artifacts": "artifacts"} {
+	for folder, name := range map[string]string{
+		".": "mlflow", "tracking": "tracking", "artifacts": "artifacts", "mlflowtest": "mlflowtest",
+	} {
 		exported := packageIn(t, folder)
 		assert.Empty(t, exported.strangers(), "package %s", name)
 		golden := filepath.Join("testdata", "api", name+".txt")

@@ -11,20 +11,33 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEndpointsOfTheSpec checks that the server has all operations of the spec, with their paths and methods.
+// otherPaths are the operations of the spec that handler.go serves, as their paths hold that of a file or are not below
+// /api/2.0/mlflow/, and those that a server on local storage does not have.
+var otherPaths = []string{
+	"DownloadArtifact", "UploadArtifact", "DeleteArtifact", "ReadArtifact", "StoreArtifact", "GetServerInfo",
+	"GetPresignedDownloadUrl", "CreateMultipartUpload", "CompleteMultipartUpload", "AbortMultipartUpload",
+	"CreatePresignedUploadUrl", "CreatePresignedDownloadUrl",
+}
+
+// TestEndpointsOfTheSpec checks that the server has all other operations of the spec, with their paths and methods.
 func TestEndpointsOfTheSpec(t *testing.T) {
 	t.Parallel()
 	spec, err := os.ReadFile("../openapi/mlflow.yaml")
 	require.NoError(t, err)
-	operation := regexp.MustCompile(`(?m)^  /api/2\.0/mlflow/(\S+):\n(?:    parameters.*\n)?    (get|post):\n      operationId: (\w+)`)
-	found := operation.FindAllStringSubmatch(string(spec), -1)
-	require.Len(t, found, strings.Count(string(spec), "operationId:"))
-	for _, match := range found {
-		path, method, name := match[1], strings.ToUpper(match[2]), match[3]
+	named := regexp.MustCompile(`operationId: (\w+)`)
+	for _, match := range named.FindAllStringSubmatch(string(spec), -1) {
+		name := match[1]
 		at := slices.IndexFunc(endpoints, func(e *endpoint) bool { return e.name == name })
+		if slices.Contains(otherPaths, name) {
+			assert.Negative(t, at, name)
+			continue
+		}
 		if assert.GreaterOrEqual(t, at, 0, "%s is missing", name) {
-			assert.Equal(t, path, endpoints[at].path, name)
-			assert.Contains(t, endpoints[at].methods, method, name)
+			operation := regexp.MustCompile(`(?m)^  /api/2\.0/mlflow/(\S+):\n(?:    parameters.*\n)?    (get|post):\n      operationId: ` + name + `\n`)
+			found := operation.FindStringSubmatch(string(spec))
+			require.NotNil(t, found, name)
+			assert.Equal(t, found[1], endpoints[at].path, name)
+			assert.Contains(t, endpoints[at].methods, strings.ToUpper(found[2]), name)
 		}
 	}
 }

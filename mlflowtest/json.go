@@ -2,6 +2,7 @@ package mlflowtest
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -284,11 +285,16 @@ func appendRune(text []byte, r rune) []byte {
 	return utf8.AppendRune(text, r)
 }
 
-// pythonInt reads text as int() does in Python.
+// pythonInt reads text as int() does in Python, if the result has 64 bits.
 func pythonInt(text string) (n int64, ok bool) {
-	text = withoutUnderscores(strings.TrimSpace(text))
-	n, err := strconv.ParseInt(text, 10, 64)
+	n, err := strconv.ParseInt(withoutUnderscores(strings.TrimSpace(text)), 10, 64)
 	return n, err == nil
+}
+
+// pythonIntOfAnySize is pythonInt, but takes what is too large for 64 bits for the largest that has them.
+func pythonIntOfAnySize(text string) (n int64, ok bool) {
+	n, err := strconv.ParseInt(withoutUnderscores(strings.TrimSpace(text)), 10, 64)
+	return n, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 // pythonFloat reads text as float() does in Python.

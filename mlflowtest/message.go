@@ -88,19 +88,12 @@ func (m *message) read(value any) bool {
 	return true
 }
 
-// readNames is read of a list in place of an object: its elements count as names, and none may be one of a field.
+// readNames is read of a list in place of an object: its elements count as names, and none may be that of a field.
 func (m *message) readNames(list []any) bool {
 	for _, each := range list {
-		if _, composed := each.(*object); composed {
+		name, ok := each.(string)
+		if _, known := m.index[name]; known || !ok {
 			return false
-		}
-		if _, composed := each.([]any); composed {
-			return false
-		}
-		if name, ok := each.(string); ok {
-			if _, known := m.index[name]; known {
-				return false
-			}
 		}
 	}
 	return true

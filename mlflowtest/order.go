@@ -18,13 +18,13 @@ var spaceBeforeDot = regexp.MustCompile(`\s\.`)
 func (l language) parseOrder(clauses []string) ([]order, error) {
 	orders := make([]order, 0, len(clauses))
 	for _, clause := range clauses {
-		tokens := joinNumber(tokenize(clause), clause)
+		tokens := joinKey(tokenize(clause))
 		direction := ""
 		if len(tokens) == 2 {
 			direction = strings.ToUpper(tokens[1].text)
 		}
 		if len(tokens) == 0 || len(tokens) > 2 || tokens[0].kind != tokenIdentifier || !strings.HasPrefix(clause, tokens[0].text) ||
-			len(tokens) == 2 && (direction != "ASC" && direction != "DESC" || tokens[1].space == "") {
+			len(tokens) == 2 && direction != "ASC" && direction != "DESC" {
 			return nil, invalid("Invalid order_by clause '%s'. Could not be parsed.", clause)
 		}
 		if spaceBeforeDot.MatchString(tokens[0].text) { // a filter may have some
@@ -39,16 +39,19 @@ func (l language) parseOrder(clauses []string) ([]order, error) {
 	return orders, nil
 }
 
-// joinNumber makes one key of params.p-1, which needs no quotes if a direction follows.
-func joinNumber(tokens []token, clause string) []token {
-	if len(tokens) != 3 || tokens[0].kind != tokenIdentifier || tokens[1].kind != tokenInteger {
+// joinKey makes one key of what stands together: of params.p-1, which needs no quotes if a direction follows, and of
+// params.`p`DESC.
+func joinKey(tokens []token) []token {
+	if len(tokens) < 2 || tokens[0].kind != tokenIdentifier || tokens[1].space != "" {
 		return tokens
 	}
-	joined := tokens[0].text + tokens[1].text
-	if !strings.HasPrefix(clause, joined) {
+	number := len(tokens) == 3 && tokens[1].kind == tokenInteger
+	direction := len(tokens) == 2 && tokens[1].kind == tokenWord
+	if !number && !direction {
 		return tokens
 	}
-	return []token{{kind: tokenIdentifier, text: joined}, tokens[2]}
+	joined := token{kind: tokenIdentifier, text: tokens[0].text + tokens[1].text}
+	return append([]token{joined}, tokens[2:]...)
 }
 
 // checkRunOrder refuses what runs cannot be sorted by.

@@ -125,7 +125,8 @@ func refuseOddities(value any, t *messageType) error {
 			items = []any{snake}
 		}
 		for _, item := range items {
-			if text, isText := item.(string); isText && unreadable(text) {
+			// In place of a list it is no object, but refused as no list.
+			if text, isText := item.(string); isText && unreadable(text) && isList == f.repeated {
 				return accident("'%s' is half a surrogate pair in place of an object", f.name)
 			}
 			if err := refuseOddities(item, f.message); err != nil {
@@ -226,7 +227,7 @@ func isInt(name string, value any) error {
 			return nil
 		}
 	case string:
-		if _, ok := pythonInt(value); ok {
+		if _, ok := pythonIntOfAnySize(value); ok {
 			return nil
 		}
 		return wrongType(name, value)
@@ -253,9 +254,9 @@ func between(least, most int64) check {
 		n, ok := int64(0), false
 		switch value := value.(type) {
 		case integer:
-			n, ok = pythonInt(string(value))
+			n, ok = pythonIntOfAnySize(string(value))
 		case string:
-			n, ok = pythonInt(value)
+			n, ok = pythonIntOfAnySize(value)
 		case float64:
 			n, ok = int64(value), true
 		case bool:

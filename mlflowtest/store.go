@@ -138,7 +138,7 @@ func parseExperimentID(id string) (int64, error) {
 	if n, ok := pythonInt(id); ok {
 		return n, nil
 	}
-	if digits := strings.TrimLeft(strings.TrimSpace(id), "+-"); digits != "" && strings.Trim(digits, "0123456789") == "" {
+	if _, ok := pythonIntOfAnySize(id); ok {
 		return 0, accident("the experiment ID %s is no 64-bit integer", id)
 	}
 	return 0, invalid("Invalid experiment ID '%s'. Experiment ID must be a valid integer.", id)
