@@ -38,5 +38,11 @@ func TestEverythingHasAnExample(t *testing.T) {
 	lacking, wrong, err := spec.CheckExamples()
 	require.NoError(t, err)
 	assert.Empty(t, wrong, "examples that are not valid where they stand")
-	assert.Equal(t, []string{"OtherError"}, lacking, "MLflow itself sends nothing else")
+	assert.ElementsMatch(t, []string{
+		"OtherError", // MLflow itself sends nothing else
+		// What belongs to object storage is not recorded, as its URLs name a port of the machine.
+		"CreatePresignedUploadUrl request", "CreatePresignedUploadUrl response",
+		"CreatePresignedDownloadUrl request", "CreatePresignedDownloadUrl response", "GetPresignedDownloadUrl response",
+		"CreateMultipartUpload request", "CreateMultipartUpload response", "CompleteMultipartUpload request", "AbortMultipartUpload request",
+	}, lacking)
 }

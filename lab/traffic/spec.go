@@ -169,10 +169,13 @@ func causes(err *jsonschema.ValidationError) []string {
 
 // CheckExamples returns the bodies and the required query parameters that have no example, and the examples of bodies that
 // are not valid where they stand. Each is named by its operation; or, for responses that operations share, by the name of
-// that.
+// that. The content of files has no examples.
 func (s *Spec) CheckExamples() (lacking, wrong []string, err error) {
 	check := func(name string, body node) {
 		content, _ := body.at("content")
+		if isBytes(content) {
+			return
+		}
 		found := false
 		for mediaType := range content.object {
 			schema, _ := content.at(mediaType, "schema")
@@ -216,4 +219,14 @@ func (s *Spec) CheckExamples() (lacking, wrong []string, err error) {
 		check(name, response)
 	}
 	return lacking, wrong, err
+}
+
+// isBytes tells whether a body is the content of a file.
+func isBytes(content node) bool {
+	for _, mediaType := range []string{"application/octet-stream", "*/*"} {
+		if _, ok := content.at(mediaType); ok {
+			return true
+		}
+	}
+	return false
 }

@@ -79,7 +79,7 @@ func TestDamagedDocuments(t *testing.T) {
 			"GetExperimentByName request: query lacks experiment_nam",
 		},
 		"a property of a request is dropped": {
-			"        user_id:\n          type: string\n          description: Stored", "        user:\n          description: Stored",
+			"        user_id:\n          type: string\n          description: |", "        user:\n          type: string\n          description: |",
 			"CreateRunRequest.user_id is not declared",
 		},
 		"a property of a request is required and not sent": {
