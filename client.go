@@ -8,7 +8,7 @@
 //	experimentID, err := client.Tracking().CreateExperiment(ctx, "iris")
 //
 // [Client.Tracking] returns the client for experiments and runs; package tracking describes its methods, its types
-// and its errors. [Client.Do] sends a request of your own, for what the library has no method for.
+// and its errors. [Client.Artifacts] returns the client for the files of runs; see package artifacts. [Client.Do] sends a request of your own, for what the library has no method for.
 //
 // # Configuration
 //
@@ -27,7 +27,11 @@
 //     MLFLOW_HTTP_REQUEST_BACKOFF_JITTER: the number of retries, the first backoff in seconds, and the most extra random
 //     seconds per wait.
 //   - MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER and MLFLOW_ALLOW_HTTP_REDIRECTS: false turns either off.
-//   - MLFLOW_HTTP_POOL_MAXSIZE: the limit of open connections, 8 by default.
+//   - MLFLOW_HTTP_POOL_MAXSIZE: the limit of open connections, 8 by default. The content of artifacts has connections of its
+//     own.
+//   - MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE and MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE: from what size on, in bytes, artifacts go in
+//     parts to object storage behind the server, and how large a part is. MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD and
+//     MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD: true lets artifacts go and come past servers that don't say whether they want that.
 //
 // A variable whose value cannot be parsed is an error that names the variable. So are MLFLOW_TRACKING_AWS_SIGV4 and
 // MLFLOW_TRACKING_AUTH, which are not supported and would be unsafe to ignore. Proxies are taken from HTTP_PROXY,
@@ -255,7 +259,8 @@ func WithTLSConfig(config *tls.Config) Option {
 	return option(func(s *settings) { s.SetTLS(config, "WithTLSConfig") })
 }
 
-// WithTimeout limits one attempt, from sending the request to the last byte of the response; 0 means no limit. The
+// WithTimeout limits one attempt, from sending the request to the last byte of the response; 0 means no limit. The content
+// of an artifact may take longer: for that, it limits how long nothing may move. The
 // default is MLFLOW_HTTP_REQUEST_TIMEOUT, else 120 seconds. To limit a whole call, use its context.
 func WithTimeout(d time.Duration) Option {
 	return option(func(s *settings) { s.Timeout = config.Set(d, "WithTimeout") })

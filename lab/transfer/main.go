@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/lab/servers"
 )
 
@@ -87,7 +88,15 @@ func writeNoise(name string, size int64) error {
 }
 
 func measure(ctx context.Context, name, folder string, files int, large string) (err error) {
-	server, err := servers.Start(ctx, name, servers.Options{})
+	spec, err := scenario.ParseServer(name)
+	if err != nil {
+		return err
+	}
+	var options servers.Options
+	if spec.Before("3.3") { // gunicorn ends a request that takes more than 30 s, whether it moves or not
+		options.Args = []string{"--gunicorn-opts", "--timeout 3600"}
+	}
+	server, err := servers.Start(ctx, name, options)
 	if err != nil {
 		return err
 	}
