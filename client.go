@@ -9,6 +9,7 @@
 //
 // [Client.Tracking] returns the client for experiments and runs; package tracking describes its methods, its types
 // and its errors. [Client.Do] sends a request of your own, for what the library has no method for.
+// Package mlflowtest is an MLflow server in memory, for the tests of programs.
 //
 // # Configuration
 //

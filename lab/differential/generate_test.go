@@ -29,7 +29,9 @@ func TestGenerate(t *testing.T) {
 
 func TestCompare(t *testing.T) {
 	t.Parallel()
-	respond := func(status int, text string, body any) response { return response{status: status, text: text, body: body} }
+	respond := func(status int, text string, body any) response {
+		return response{status: status, text: text, body: body}
+	}
 	refusal := map[string]any{"error_code": "BAD_REQUEST"}
 	for _, test := range []struct {
 		theirs, ours response
