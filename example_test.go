@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/mlflowtest"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -129,6 +130,23 @@ func ExampleClient_Do() {
 		log.Fatal(response.Status, err)
 	}
 	fmt.Println("MLflow", string(release))
+}
+
+func Example_testing() {
+	ctx := context.Background()
+	server := mlflowtest.NewServer()
+	defer server.Close()
+	client, err := mlflow.NewClient(mlflow.WithTrackingURI(server.URL))
+	if err != nil {
+		log.Fatal(err)
+	}
+	id, err := client.Tracking().CreateExperiment(ctx, "iris")
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = client.Tracking().CreateExperiment(ctx, "iris")
+	fmt.Println(id, errors.Is(err, mlflow.ErrAlreadyExists))
+	// Output: 1 true
 }
 
 // TestReadmeCode checks that the code in the README is formatted and compiles: each block must be part of an example,

@@ -250,7 +250,7 @@ func TestLogBatchOfAnySize(t *testing.T) {
 		switch {
 		case testing.Short(): // when there are seventy servers to test
 			count = 2500
-		case s.Server.Store == "file": // which opens a file for each
+		case s.Server.Store == "file", s.Server == scenario.Memory: // which opens a file for each; which is part of make test
 			count = 25_000
 		}
 		client := newScenarioClient(t, s)

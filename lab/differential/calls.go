@@ -12,8 +12,10 @@ func (g *generator) createExperiment() {
 	}
 	if g.chance(15) {
 		g.located = true
-		members = append(members, g.text("artifact_location", pick(g, "s3://bucket/path", "s3://bucket/path?a=b", "mlflow-artifacts:/x",
-			"mlflow-artifacts://host/x", "http://host/x", "ftp://host/x", "runs:/x", "/tmp/x/", "s3://b#x", "s3://b;x", "s3://b?a=..", "file:///x",
+		members = append(members, g.text("artifact_location", pick(g, "s3://bucket/path", "s3://bucket/path?a=b",
+			"mlflow-artifacts:/x",
+			"mlflow-artifacts://host/x", "http://host/x", "ftp://host/x", "runs:/x", "/tmp/x/", "s3://b#x", "s3://b;x",
+			"s3://b?a=..", "file:///x",
 			"s3://"+strings.Repeat("l", 2050), "")))
 	}
 	g.post("experiments/create", members...)
@@ -89,7 +91,10 @@ func (g *generator) logInputs() {
 		dataset := g.object(g.text("name", pick(g, "wine", "iris", "", strings.Repeat("d", pick(g, 5, 500, 501)))),
 			g.text("digest", pick(g, "1", "2", "", strings.Repeat("d", pick(g, 36, 37)))),
 			g.text("source_type", "local"), g.text("source", pick(g, "{}", "x", "")), g.text("schema", pick(g, "", "s")))
-		inputs = append(inputs, g.object(member{"tags", g.tags(2, func() string { return pick(g, "mlflow.data.context", "other", "") })},
+		inputs = append(inputs, g.object(member{"tags", g.tags(2, func() string {
+			return pick(g, "mlflow.data.context",
+				"other", "")
+		})},
 			member{"dataset", dataset}))
 	}
 	g.post("runs/log-inputs", g.runID(), member{"datasets", "[" + strings.Join(inputs, ", ") + "]"})
@@ -102,7 +107,8 @@ func (g *generator) getRun() {
 func (g *generator) updateRun() {
 	members := []member{g.runID()}
 	if g.chance(2) {
-		members = append(members, member{"status", pick(g, `"FINISHED"`, `"FAILED"`, `"KILLED"`, `"RUNNING"`, `"SCHEDULED"`, `"finished"`,
+		members = append(members, member{"status", pick(g, `"FINISHED"`, `"FAILED"`, `"KILLED"`, `"RUNNING"`,
+			`"SCHEDULED"`, `"finished"`,
 			`"DONE"`, "3", `"3"`, "9", "3.0")})
 	}
 	if g.chance(2) {
@@ -155,7 +161,8 @@ func (g *generator) history() {
 
 // token is a page token: of {"offset": 1} and its like.
 func (g *generator) token() string {
-	return pick(g, "eyJvZmZzZXQiOiAxfQ==", "eyJvZmZzZXQiOiAyfQ==", "eyJvZmZzZXQiOiAiMSJ9", "eyJvZmZzZXQiOiAwfQ==", "", "x", "e30=", "W10=", "bnVsbA==",
+	return pick(g, "eyJvZmZzZXQiOiAxfQ==", "eyJvZmZzZXQiOiAyfQ==", "eyJvZmZzZXQiOiAiMSJ9", "eyJvZmZzZXQiOiAwfQ==", "",
+		"x", "e30=", "W10=", "bnVsbA==",
 		"eyJvZmZzZXQiOiAtMX0=", "eyJvZmZzZXQiOiAxLjV9")
 }
 

@@ -45,7 +45,8 @@ func (g *generator) damage(text string) string {
 	case 1:
 		return string(characters[:at+1]) + string(characters[at:])
 	default:
-		return string(characters[:at]) + pick(g, " ", "'", `"`, "`", ".", "=", "(", ")", ",", "a", "1", "-", ";", "%") + string(characters[at:])
+		return string(characters[:at]) + pick(g, " ", "'", `"`, "`", ".", "=", "(", ")", ",", "a", "1", "-", ";",
+			"%") + string(characters[at:])
 	}
 }
 
@@ -56,18 +57,22 @@ func (g *generator) runCondition() string {
 	case 2:
 		return pick(g, "params.", "param.", "parameters.", "`params`.") + g.quotedKey() + g.textComparison()
 	case 3:
-		return pick(g, "tags.", "tag.") + pick(g, g.quotedKey(), "mlflow.user", "`mlflow.runName`", "mlflow.note.content") + g.textComparison()
+		return pick(g, "tags.", "tag.") + pick(g, g.quotedKey(), "mlflow.user", "`mlflow.runName`",
+			"mlflow.note.content") + g.textComparison()
 	case 4:
 		return pick(g, "datasets.", "dataset.") + pick(g, "name", "digest", "context", "context", "source") +
 			pick(g, g.textComparison(), pick(g, " IN ", " NOT IN ", " in ")+g.list("'wine'", "'iris'", "'1'", "'a'", "'b'"))
 	case 5:
 		if g.chance(3) {
-			return pick(g, "run_id", "attributes.run_id") + pick(g, " IN ", " NOT IN ", " in ", " not in ") + g.list("'<run0>'", "'<run1>'", "'x'")
+			return pick(g, "run_id", "attributes.run_id") + pick(g, " IN ", " NOT IN ", " in ",
+				" not in ") + g.list("'<run0>'", "'<run1>'", "'x'")
 		}
-		return pick(g, "attributes.", "attribute.", "attr.", "run.", "") + pick(g, "start_time", "end_time", "created") + g.numberComparison(true)
+		return pick(g, "attributes.", "attribute.", "attr.", "run.", "") + pick(g, "start_time", "end_time",
+			"created") + g.numberComparison(true)
 	default:
 		return pick(g, "attributes.", "attribute.", "attr.", "run.", "") +
-			pick(g, "run_name", "status", "user_id", "run_id", "`run name`", "run_name", "status", "artifact_uri", "experiment_id") + g.textComparison()
+			pick(g, "run_name", "status", "user_id", "run_id", "`run name`", "run_name", "status", "artifact_uri",
+				"experiment_id") + g.textComparison()
 	}
 }
 
@@ -79,7 +84,8 @@ func (g *generator) experimentCondition() string {
 		return pick(g, "attribute.", "", "attributes.") + pick(g, "creation_time", "last_update_time") +
 			pick(g, " > ", " < ", " >= ", " != ", " LIKE ") + pick(g, "0", "1", "99999999999999", "1.5", "-1")
 	case 2:
-		return pick(g, "attribute.", "") + "experiment_id" + pick(g, " = '<experiment0>'", " != '<experiment0>'", " IN ('<experiment0>', '<experiment1>')",
+		return pick(g, "attribute.", "") + "experiment_id" + pick(g, " = '<experiment0>'", " != '<experiment0>'",
+			" IN ('<experiment0>', '<experiment1>')",
 			" NOT IN ('<experiment1>')", " LIKE '1%'", " = 'x'", " = 5", " IN ()", " = ' <experiment0> '", " = ''")
 	default:
 		return pick(g, "attribute.", "") + "name" + g.textComparison()
@@ -126,7 +132,8 @@ func (g *generator) textComparison() string {
 	}
 	value := pick(g, texts...)
 	if strings.Contains(strings.ToUpper(operator), "LIKE") {
-		value = pick(g, "%", "a%", "%b", "A%", "_", "%'%", "é%", "É%", "a_b", "first", "FIN%", "%i%", "", "__", "100%", "mlflow-artifacts:%", "<run0>")
+		value = pick(g, "%", "a%", "%b", "A%", "_", "%'%", "é%", "É%", "a_b", "first", "FIN%", "%i%", "", "__", "100%",
+			"mlflow-artifacts:%", "<run0>")
 	} else if g.chance(2) {
 		value = pick(g, "first", "RUNNING", "FINISHED", "ada", "renamed", "wine", "1", "<run0>", "finished")
 	}
@@ -168,7 +175,8 @@ func (g *generator) orders(identifier func() string) string {
 			}
 		}
 		if g.chance(60) {
-			order = pick(g, "", " ", "loss DESC ASC", "metrics.loss NULLS FIRST", "metrics.loss DESC,", "1", "metrics.loss DOWN", "a b c")
+			order = pick(g, "", " ", "loss DESC ASC", "metrics.loss NULLS FIRST", "metrics.loss DESC,", "1",
+				"metrics.loss DOWN", "a b c")
 		}
 		orders = append(orders, quote(order))
 	}
@@ -176,8 +184,10 @@ func (g *generator) orders(identifier func() string) string {
 }
 
 func (g *generator) runIdentifier() string {
-	return pick(g, "metrics."+g.quotedKey(), "metrics."+g.quotedKey(), "params."+g.quotedKey(), "tags."+g.quotedKey(), "start_time",
-		"attributes.start_time", "end_time", "status", "run_name", "user_id", "created", "attributes.`end_time`", "datasets.name", "experiment_id",
+	return pick(g, "metrics."+g.quotedKey(), "metrics."+g.quotedKey(), "params."+g.quotedKey(), "tags."+g.quotedKey(),
+		"start_time",
+		"attributes.start_time", "end_time", "status", "run_name", "user_id", "created", "attributes.`end_time`",
+		"datasets.name", "experiment_id",
 		"tags.mlflow.user")
 }
 

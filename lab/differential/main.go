@@ -1,7 +1,8 @@
 // Differential compares package mlflowtest with a real MLflow server. It makes short sequences of calls at random, sends
 // each to both, and compares the responses: the status, the error code, and the body, but for IDs and times that the
-// server made up. Before, MLflow's own Python client works with both, and must see the same. Filters, orders, odd values and JSON that is not quite what the API asks for are among the calls. Where
-// the real server responds with status 500, mlflowtest must respond with 400 and say so.
+// server made up. Filters, orders, files, odd values and JSON that is not quite what the API asks for are among the
+// calls. Where the real server responds with status 500, mlflowtest must respond with 400 and say so. Before all that,
+// MLflow's own Python client works with both, and must see the same.
 //
 //	go -C lab run ./differential [-seed N] [-count 500] [-server 3.17.2] [-servers 1] [-limit 0]
 //
@@ -84,10 +85,11 @@ func run(ctx context.Context, s settings) error {
 	workers.Wait()
 	fmt.Printf("seed %d: %d sequences, %d calls, %d of them successful, in %s; %d differences\n", s.seed, count.sequences.Load(),
 		count.calls.Load(), count.successes.Load(), time.Since(began).Round(time.Second), count.differences.Load())
+	err := errors.Join(errs...)
 	if count.differences.Load() > 0 {
-		errs = append(errs, fmt.Errorf("mlflowtest is not like %s", s.server))
+		err = errors.Join(err, fmt.Errorf("mlflowtest is not like %s", s.server))
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // work compares sequences until there are no more.

@@ -21,22 +21,22 @@ func comparePython(ctx context.Context, release string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Remove()) }()
-	ours := mlflowtest.NewServer()
-	defer ours.Close()
+	memory := mlflowtest.NewServer()
+	defer memory.Close()
 	var outputs [2]string
-	for i, uri := range []string{server.URI, ours.URL} {
+	for i, uri := range []string{server.URI, memory.URL} {
 		if outputs[i], err = runPython(ctx, server.Python, uri); err != nil {
 			return err
 		}
 	}
-	real, fake := strings.Split(outputs[0], "\n"), strings.Split(outputs[1], "\n")
-	for i := range max(len(real), len(fake)) {
-		if i >= len(real) || i >= len(fake) || real[i] != fake[i] {
-			return fmt.Errorf("MlflowClient of %s sees another thing in line %d:\nreal:       %s\nmlflowtest: %s", release, i+1,
-				strings.Join(real[min(i, len(real)):min(i+1, len(real))], ""), strings.Join(fake[min(i, len(fake)):min(i+1, len(fake))], ""))
+	theirs, ours := strings.Split(outputs[0], "\n"), strings.Split(outputs[1], "\n")
+	for i, line := range theirs {
+		if i >= len(ours) || ours[i] != line {
+			return fmt.Errorf("MlflowClient of %s sees another thing in line %d:\nreal:       %s\nmlflowtest: %s", release, i+1, line,
+				strings.Join(ours[min(i, len(ours)):], "\n"))
 		}
 	}
-	fmt.Printf("MlflowClient of %s sees the same on both, in %d lines\n", release, len(real)-1)
+	fmt.Printf("MlflowClient of %s sees the same on both, in %d lines\n", release, len(theirs)-1)
 	return nil
 }
 
