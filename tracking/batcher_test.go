@@ -749,7 +749,7 @@ func TestCloseLosesNothingThatRacesWithIt(t *testing.T) {
 		taken := 0
 		for i := range int64(8) {
 			all.Go(func() {
-				for step := int64(0); ; step++ {
+				for step := range int64(1000) {
 					if err := b.LogMetric(t.Context(), "r1", fmt.Sprint(i), 1, tracking.WithStep(step)); err != nil {
 						assert.ErrorIs(t, err, tracking.ErrBatcherClosed)
 						return
