@@ -8,7 +8,8 @@
 //	experimentID, err := client.Tracking().CreateExperiment(ctx, "iris")
 //
 // [Client.Tracking] returns the client for experiments and runs; package tracking describes its methods, its types
-// and its errors. [Client.Artifacts] returns the client for the files of runs; see package artifacts. [Client.Do] sends a request of your own, for what the library has no method for.
+// and its errors. [Client.Artifacts] returns the client for the files of runs; see package artifacts. [Client.Do] sends a
+// request of your own, for what the library has no method for.
 //
 // # Configuration
 //
