@@ -91,6 +91,22 @@ func Example_search() {
 	}
 }
 
+func ExampleClient_Artifacts() {
+	ctx := context.Background()
+	client, err := mlflow.NewClient()
+	if err != nil {
+		log.Fatal(err)
+	}
+	const runID = "0123456789abcdef0123456789abcdef"
+	files := client.Artifacts()
+	if err := files.LogArtifacts(ctx, runID, "model", os.DirFS("out/model")); err != nil {
+		log.Fatal(err)
+	}
+	if err := os.CopyFS("copy", files.FS(ctx, runID)); err != nil {
+		log.Fatal(err)
+	}
+}
+
 func Example_errors() {
 	ctx := context.Background()
 	client, err := mlflow.NewClient()

@@ -26,7 +26,7 @@ func specRoutes(t *testing.T) []string {
 	t.Helper()
 	var path string
 	var routes []string
-	line := regexp.MustCompile(`(?m)^  (/\S+):$|^    (get|post|put|delete):$`)
+	line := regexp.MustCompile(`(?m)^ {2}(/\S+):$|^ {4}(get|post|put|delete):$`)
 	for _, match := range line.FindAllStringSubmatch(readText(t, "../openapi/mlflow.yaml"), -1) {
 		if match[1] != "" {
 			path = match[1]

@@ -13,11 +13,12 @@ import (
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
-// DownloadArtifact returns the content of a file of a run, as it comes: nothing is held in memory, and the caller must close it.
-// The context must live until then. What does not exist is [tracking.ErrNotFound], a folder [tracking.ErrInvalidArgument].
+// DownloadArtifact returns the content of a file of a run, as it comes: nothing is held in memory, and the caller must
+// close it. The context must live until then. What does not exist is [tracking.ErrNotFound], a folder
+// [tracking.ErrInvalidArgument].
 //
-// Reading ends with [io.EOF] only after as many bytes as the file has. A content that was cut goes on with what is missing, if the
-// server can send a part of a file; otherwise reading ends with a [*tracking.Error] that matches
+// Reading ends with [io.EOF] only after as many bytes as the file has. A content that was cut goes on with what is
+// missing, if the server can send a part of a file; otherwise reading ends with a [*tracking.Error] that matches
 // [tracking.ErrUnexpectedResponse], or [tracking.ErrUnavailable] if nothing came for as long as WithTimeout allows.
 //
 // GET /api/2.0/mlflow/artifacts/list
@@ -83,8 +84,8 @@ func hasNoLatin1(path string) bool {
 	return false
 }
 
-// openPastProxy opens a file in object storage behind the server, if the operator wants that. It returns nothing if the file is
-// to be had through the server.
+// openPastProxy opens a file in object storage behind the server, if the operator wants that. It returns nothing if the
+// file is to be had through the server.
 func (d *download) openPastProxy(ctx context.Context) (io.ReadCloser, error) {
 	info, err := d.client.serverInfo(ctx, d.method, d.root)
 	if err != nil {
@@ -109,8 +110,8 @@ func (d *download) openPastProxy(ctx context.Context) (io.ReadCloser, error) {
 	return body, err
 }
 
-// openDirectly opens a file in storage that the server is not in front of, if the server makes a URL for it. It returns nothing if
-// the server does not, or if the storage is out of reach.
+// openDirectly opens a file in storage that the server is not in front of, if the server makes a URL for it. It returns
+// nothing if the server does not, or if the storage is out of reach.
 func (d *download) openDirectly(ctx context.Context) (io.ReadCloser, error) {
 	if d.client.lacksNow(d.root, presignedDownloads) {
 		return nil, nil
@@ -214,12 +215,12 @@ func (b *body) Read(p []byte) (int, error) {
 	b.n += int64(n)
 	file := b.download.file
 	switch {
-	case b.n > file.Size, err == io.EOF && b.n < file.Size: //nolint:errorlint // a reader's own end is never wrapped
+	case b.n > file.Size, err == io.EOF && b.n < file.Size:
 		b.err = unexpected(b.download.method, "%q has %d bytes or more, and the server lists it with %d", file.Path, b.n, file.Size)
 		if b.n < file.Size {
 			b.err = unexpected(b.download.method, "%q ended after %d of %d bytes", file.Path, b.n, file.Size)
 		}
-	case err == io.EOF: //nolint:errorlint // as above
+	case err == io.EOF:
 		b.err = err
 	case err != nil:
 		b.err = failure.New(b.download.method, b.call.Broken(err))

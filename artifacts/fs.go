@@ -11,16 +11,16 @@ import (
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// FS returns the artifacts of a run as a file system, to read: [fs.WalkDir], [fs.ReadFile] and [os.CopyFS] work on it. The context
-// is that of all its requests. Nothing is asked before the first use.
+// FS returns the artifacts of a run as a file system, to read: [fs.WalkDir], [fs.ReadFile] and [os.CopyFS] work on it.
+// The context is that of all its requests. Nothing is asked before the first use.
 //
 // Errors are [*fs.PathError]. What does not exist matches [fs.ErrNotExist], and what the credentials don't allow
-// [fs.ErrPermission]; inside is the [*tracking.Error]. A file is opened with the list of its folder, and its content is asked for when
-// it is first read. Lists are remembered for ten seconds. Files have no times and no permissions of their own: the mode
-// is 0444, or 0555 for folders.
+// [fs.ErrPermission]; inside is the [*tracking.Error]. A file is opened with the list of its folder, and its content is
+// asked for when it is first read. Lists are remembered for ten seconds. Files have no times and no permissions of
+// their own: the mode is 0444, or 0555 for folders.
 //
-// What a server lists with a name that no file can have is an error: nothing is written outside of the folder that [os.CopyFS] is
-// given.
+// What a server lists with a name that no file can have is an error: nothing is written outside of the folder that
+// [os.CopyFS] is given.
 //
 // GET /api/2.0/mlflow/artifacts/list
 // GET /api/2.0/mlflow/runs/get
@@ -91,14 +91,18 @@ func (f *runFS) ReadDir(name string) ([]fs.DirEntry, error) {
 	return f.readDir(op, name)
 }
 
-// ReadFile returns the content of a file. Unlike fs.ReadFile it takes no memory because a server says that a file is large.
+// ReadFile returns the content of a file. Unlike fs.ReadFile it takes no memory because a server says that a file is
+// large.
 func (f *runFS) ReadFile(name string) ([]byte, error) {
 	file, err := f.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	return io.ReadAll(file)
+	content, err := io.ReadAll(file)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	return content, err
 }
 
 func (f *runFS) readDir(op, name string) ([]fs.DirEntry, error) {

@@ -234,7 +234,8 @@ func TestServingIsOff(t *testing.T) {
 	}
 }
 
-// Where the artifact URI names another server, that gets no credentials; and nothing is written to a folder that it names.
+// Where the artifact URI names another server, that gets no credentials; and nothing is written to a folder that it
+// names.
 func TestTheArtifactURIIsNotTrusted(t *testing.T) {
 	t.Parallel()
 	other := newFake(t)

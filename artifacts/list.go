@@ -18,10 +18,10 @@ type Artifact struct {
 	Size int64
 }
 
-// ListArtifacts returns the files and folders directly in a folder of a run, sorted by path: one level. "" and "." stand for
-// all artifacts. A folder that does not exist has none, without an error, and so has a file: servers don't tell these from
-// empty folders. A run that does not exist is [tracking.ErrNotFound]. A list with a name that no file can have, such as
-// "../x", is [tracking.ErrUnexpectedResponse].
+// ListArtifacts returns the files and folders directly in a folder of a run, sorted by path: one level. "" and "."
+// stand for all artifacts. A folder that does not exist has none, without an error, and so has a file: servers don't
+// tell these from empty folders. A run that does not exist is [tracking.ErrNotFound]. A list with a name that no file
+// can have, such as "../x", is [tracking.ErrUnexpectedResponse].
 //
 // GET /api/2.0/mlflow/artifacts/list
 func (c *Client) ListArtifacts(ctx context.Context, runID, dir string) ([]Artifact, error) {

@@ -36,8 +36,8 @@ func partsOf(size, partSize int64) []*part {
 	return parts
 }
 
-// sendParts sends the file to object storage behind the server, past the server. If the storage has no parts or is out of
-// reach, the file goes through the server, unless that is not wanted.
+// sendParts sends the file to object storage behind the server, past the server. If the storage has no parts or is out
+// of reach, the file goes through the server, unless that is not wanted.
 func (u *upload) sendParts(ctx context.Context, info serverInfo) error {
 	instead := func(err error) error {
 		if info.presignedOnly || u.content.Once && u.sent > 0 {

@@ -18,7 +18,8 @@ type readable[T any] interface {
 	wire.Value
 }
 
-// call sends a request as part of the method of the given name, and reads the response. All that it is used for may run twice.
+// call sends a request as part of the method of the given name, and reads the response. All that it is used for may run
+// twice.
 func call[Response any, Reads readable[Response]](
 	c *Client,
 	method string,

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// whyNotPath returns what is wrong with the path of an artifact, "" if nothing is. What it refuses servers refuse, too, or
-// store under another name.
+// whyNotPath returns what is wrong with the path of an artifact, "" if nothing is. What it refuses servers refuse, too,
+// or store under another name.
 func whyNotPath(path string) string {
 	if path == "" {
 		return "the path must not be empty"
@@ -101,8 +101,8 @@ func join(folder, name string) string {
 	return folder + "/" + name
 }
 
-// isChild tells whether a path names something directly in a folder. What it does not let pass is never the name of a file
-// here.
+// isChild tells whether a path names something directly in a folder. What it does not let pass is never the name of a
+// file here.
 func isChild(folder, path string) bool {
 	parent, name := split(path)
 	return parent == folder && name != "." && fs.ValidPath(path)

@@ -29,9 +29,8 @@ func needPython(t *testing.T, s *scenario.Session) {
 	}
 }
 
-// forPython returns files whose names Python's client can move, too: it takes ? and ; for the end of a name, drops a space at
-// either end, and before 3.3 a server
-// does not send it a file with a name beyond Latin-1.
+// forPython returns files whose names Python's client can move, too: it takes ? and ; for the end of a name, drops a
+// space at either end, and before 3.3 a server does not send it a file with a name beyond Latin-1.
 func forPython(s *scenario.Session) fstest.MapFS {
 	files := fstest.MapFS{"folder/empty": {}, "large": {Data: noise(3 << 20)}}
 	for _, name := range awkwardNames {

@@ -62,8 +62,8 @@ func (c *Client) root(ctx context.Context, method, runID string) (root, error) {
 
 const proxyScheme = "mlflow-artifacts"
 
-// parseRoot reads the artifact URI of a run. One that names a server of its own, as in mlflow-artifacts://host/path, leads
-// there without credentials, unless the host is that of the tracking URI.
+// parseRoot reads the artifact URI of a run. One that names a server of its own, as in mlflow-artifacts://host/path,
+// leads there without credentials, unless the host is that of the tracking URI.
 func (c *Client) parseRoot(method, uri string) (root, error) {
 	scheme, rest, ok := strings.Cut(uri, ":")
 	if !ok || strings.ContainsAny(scheme, `/\`) || len(scheme) < 2 { // a path, perhaps of Windows
@@ -98,8 +98,8 @@ type serverInfo struct{ multipartUploads, multipartDownloads, presignedOnly bool
 // infoTerm is how long a server is believed to offer what it said: it may be replaced by another release.
 const infoTerm = time.Minute
 
-// serverInfo asks the server what it offers for a run, unless it was asked lately. Old servers offer nothing, and neither does one that
-// is not the tracking server.
+// serverInfo asks the server what it offers for a run, unless it was asked lately. Old servers offer nothing, and
+// neither does one that is not the tracking server.
 func (c *Client) serverInfo(ctx context.Context, method string, r root) (serverInfo, error) {
 	if r.proxy != c.home() {
 		return serverInfo{}, nil

@@ -12,15 +12,16 @@ import (
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
-// LogArtifacts stores all files of a file system, such as [os.DirFS] of a folder, as files of a run, in a folder of it; "" and
-// "." stand for the top. Four files at a time are sent, unless WithParallelism says otherwise. Each is sent as LogArtifact does, and
-// opened again for a retry. What was stored is verified by size, folder by folder, when all is sent.
+// LogArtifacts stores all files of a file system, such as [os.DirFS] of a folder, as files of a run, in a folder of it;
+// "" and "." stand for the top. Four files at a time are sent, unless WithParallelism says otherwise. Each is sent as
+// LogArtifact does, and opened again for a retry. What was stored is verified by size, folder by folder, when all is
+// sent.
 //
-// Before anything is sent, all names are checked, as the package's documentation says. Links are followed to files; one to a
-// folder, and what is no regular file, is refused. Empty folders are left out: there is no way to store one.
+// Before anything is sent, all names are checked, as the package's documentation says. Links are followed to files; one
+// to a folder, and what is no regular file, is refused. Empty folders are left out: there is no way to store one.
 //
-// The first error ends the call: an [*fs.PathError] that names the file, with an error as LogArtifact returns inside. Other
-// files may have been stored by then.
+// The first error ends the call: an [*fs.PathError] that names the file, with an error as LogArtifact returns inside.
+// Other files may have been stored by then.
 //
 // GET /api/2.0/mlflow/runs/get
 // PUT /api/2.0/mlflow-artifacts/artifacts/{artifact_path}
@@ -138,7 +139,7 @@ func (t *tree) sendFile(ctx context.Context, file treeFile, piece int) error {
 		if err != nil {
 			return failure.New(t.method, transport.Outcome{Kind: transport.NotSent, Err: err})
 		}
-		defer opened.Close()
+		defer func() { _ = opened.Close() }() // it was read
 		content.at, _ = opened.(io.ReaderAt)
 	}
 	u := &upload{
@@ -148,8 +149,8 @@ func (t *tree) sendFile(ctx context.Context, file treeFile, piece int) error {
 	return u.send(ctx)
 }
 
-// verify lists the folders of files. It returns the files that are not stored as they were sent, and an error that names the
-// first of them.
+// verify lists the folders of files. It returns the files that are not stored as they were sent, and an error that
+// names the first of them.
 func (t *tree) verify(ctx context.Context, files []treeFile) (wrong []treeFile, err error) {
 	byFolder := make(map[string][]treeFile)
 	for _, file := range files {

@@ -16,16 +16,17 @@ import (
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// LogArtifact stores the content as a file of a run, in place of one that is there. It is sent as it is read, never held in
-// memory, from where the reader stands to its end. Folders on the path come about by themselves.
+// LogArtifact stores the content as a file of a run, in place of one that is there. It is sent as it is read, never
+// held in memory, from where the reader stands to its end. Folders on the path come about by themselves.
 //
-// A reader that is also an [io.Seeker] is read again for a retry, and one that is also an [io.ReaderAt], as a file is, by several
-// parts at the same time where storage wants parts. Any other reader is read once, so that the call is not retried. What was
-// stored is verified by its size; if that is not right, the content is sent again if it can be, and otherwise the error is
-// [tracking.ErrUnexpectedResponse]. If a call fails, an old server may have stored a part of the content under the path.
+// A reader that is also an [io.Seeker] is read again for a retry, and one that is also an [io.ReaderAt], as a file is,
+// by several parts at the same time where storage wants parts. Any other reader is read once, so that the call is not
+// retried. What was stored is verified by its size; if that is not right, the content is sent again if it can be, and
+// otherwise the error is [tracking.ErrUnexpectedResponse]. If a call fails, an old server may have stored a part of the
+// content under the path.
 //
-// Where the content goes depends on the storage and the server; see the package's documentation. Where it can't go anywhere, the
-// error is [tracking.ErrUnsupported] and names the storage's scheme and what would work.
+// Where the content goes depends on the storage and the server; see the package's documentation. Where it can't go
+// anywhere, the error is [tracking.ErrUnsupported] and names the storage's scheme and what would work.
 //
 // GET /api/2.0/mlflow/runs/get
 // PUT /api/2.0/mlflow-artifacts/artifacts/{artifact_path}
@@ -171,8 +172,8 @@ func (u *upload) put(at place, send func(gen.Client) (*http.Response, error)) er
 // maxSmall is the largest file that a server stores wherever it is to be.
 const maxSmall = 10 << 20
 
-// sendDirectly sends the file to storage that the server is not in front of. The client never writes to a place of its own
-// machine or cloud because a server names one.
+// sendDirectly sends the file to storage that the server is not in front of. The client never writes to a place of its
+// own machine or cloud because a server names one.
 func (u *upload) sendDirectly(ctx context.Context) error {
 	size := u.content.Size
 	if size >= 0 && !u.client.lacksNow(u.root, presignedUploads) {
@@ -204,8 +205,8 @@ func (u *upload) sendDirectly(ctx context.Context) error {
 		"or use a server that serves artifacts (mlflow-artifacts:)", u.root.scheme, what)
 }
 
-// lacksIt tells whether an error says that the server, or the storage, does not offer what was asked for. A server without the
-// libraries or the credentials of a cloud crashes.
+// lacksIt tells whether an error says that the server, or the storage, does not offer what was asked for. A server
+// without the libraries or the credentials of a cloud crashes.
 func lacksIt(err error) bool {
 	var failed *tracking.Error
 	return errors.Is(err, tracking.ErrUnsupported) || errors.As(err, &failed) && failed.StatusCode == http.StatusInternalServerError

@@ -11,7 +11,9 @@ import (
 )
 
 // harmless are the headers of ours that anyone may see. Those of the same name that are configured are secrets.
-var harmless = []string{"Accept", "Accept-Encoding", "Cache-Control", "Content-Type", "Expect", "If-Range", "Range", "User-Agent", workspaceHeader}
+var harmless = []string{
+	"Accept", "Accept-Encoding", "Cache-Control", "Content-Type", "Expect", "If-Range", "Range", "User-Agent", workspaceHeader,
+}
 
 // A secretSet holds what nobody else may see.
 type secretSet map[string]bool

@@ -15,7 +15,8 @@ import (
 type Content struct {
 	// Size is the length in bytes, or -1 if it is not known: then the request is chunked.
 	Size int64
-	// Open returns the content from its beginning. It is called for each attempt, after what it returned before was closed.
+	// Open returns the content from its beginning. It is called for each attempt, after what it returned before was
+	// closed.
 	Open func() (io.ReadCloser, error)
 	// Once tells that Open works only once, so that the request is sent once.
 	Once bool
@@ -23,8 +24,8 @@ type Content struct {
 	Sent func(n int64)
 }
 
-// streams returns a client with the same settings for requests whose bodies are streams. A stream holds a connection for
-// as long as its user likes, so that these have connections of their own, as many as they need.
+// streams returns a client with the same settings for requests whose bodies are streams. A stream holds a connection
+// for as long as its user likes, so that these have connections of their own, as many as they need.
 func streams(config Config) *Client {
 	httpClient := &http.Client{}
 	c := newClient(httpClient, config)
@@ -47,9 +48,9 @@ const streamBuffer = 128 << 10
 // Streams returns the client for requests whose bodies are streams.
 func (c *Client) Streams() *Client { return c.streams() }
 
-// Storage returns the client for the URLs that a server makes for object storage. What such a host is sent is in the URL
-// and the headers that come with it: no credentials, cookies, configured headers or workspace, and nothing of a request
-// editor. The values of its URLs' queries are secrets.
+// Storage returns the client for the URLs that a server makes for object storage. What such a host is sent is in the
+// URL and the headers that come with it: no credentials, cookies, configured headers or workspace, and nothing of a
+// request editor. The values of its URLs' queries are secrets.
 func (c *Client) Storage() *Client { return c.storage() }
 
 func storage(config Config) *Client {
@@ -181,8 +182,8 @@ func (w *idleWatch) end() {
 	w.cancel(nil)
 }
 
-// An upload gives the body of one attempt to net/http. Net/http may still read it while the response is there already, and
-// after it has failed: once an upload is closed, its content is not touched again.
+// An upload gives the body of one attempt to net/http. Net/http may still read it while the response is there already,
+// and after it has failed: once an upload is closed, its content is not touched again.
 type upload struct {
 	content *Content
 	watch   *idleWatch
@@ -212,8 +213,8 @@ func (u *upload) attach(request *http.Request) error {
 	return nil
 }
 
-// worthAsking is how large a body must be for the server to be asked first whether it wants it: one that refuses the request
-// may close the connection while the body is on its way, and the response is lost.
+// worthAsking is how large a body must be for the server to be asked first whether it wants it: one that refuses the
+// request may close the connection while the body is on its way, and the response is lost.
 const worthAsking = 1 << 20
 
 // open opens the content, after closing what was opened before.
@@ -235,7 +236,7 @@ func (u *upload) close() {
 	body := u.body
 	u.mu.Unlock()
 	if body != nil {
-		body.Close()
+		_ = body.Close() // it was read
 	}
 }
 
@@ -306,10 +307,9 @@ func (d *download) Read(p []byte) (int, error) {
 	d.watch.restart()
 	n, err := d.ReadCloser.Read(p)
 	d.watch.stop()
-	switch {
-	case err == io.EOF: //nolint:errorlint // a reader's own end is never wrapped
+	if err == io.EOF { //nolint:errorlint // a reader's own end is never wrapped
 		d.watch.end()
-	case err != nil:
+	} else if err != nil {
 		err = d.reason(err)
 	}
 	return n, err
@@ -321,7 +321,8 @@ func (d *download) Close() error {
 	return err
 }
 
-// A resumedDownload goes on where its body was cut, with requests for the rest, if the server says what that is the rest of.
+// A resumedDownload goes on where its body was cut, with requests for the rest, if the server says what that is the
+// rest of.
 type resumedDownload struct {
 	call    *Call
 	request *http.Request
@@ -352,7 +353,7 @@ func (d *resumedDownload) Read(p []byte) (int, error) {
 	for {
 		n, err := d.body.Read(p)
 		d.offset += int64(n)
-		if err == nil || err == io.EOF { //nolint:errorlint // a reader's own end is never wrapped
+		if err == nil || err == io.EOF {
 			return n, err
 		}
 		if d.err = d.resume(err); d.err != nil || n > 0 {

@@ -385,3 +385,34 @@ func TestTheStorageIsSentNoSecrets(t *testing.T) {
 	assert.Equal(t, transport.PermissionDenied, call.Outcome().Kind)
 	assert.NotContains(t, fmt.Sprintf("%+v", call.Outcome().Message), "SIGNATURE-123")
 }
+
+// More streams may be open than other requests may be in flight, and neither waits for the other.
+func TestStreamsDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		n := newNetwork(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet {
+				io.WriteString(w, "begun")
+				assert.NoError(t, http.NewResponseController(w).Flush())
+				<-release
+				return
+			}
+			io.WriteString(w, "{}")
+		})
+		c := transport.New(transport.Config{Timeout: time.Minute})
+		c.HTTPTransport().DialContext, c.Streams().HTTPTransport().DialContext = n.dial, n.dial
+		var open []io.Closer
+		for range 20 {
+			_, body := begin(t, c.Streams())
+			open = append(open, body)
+		}
+		assert.Equal(t, transport.Success, post(t, c, once, "http://mlflow.test/").Kind)
+		close(release)
+		for _, body := range open {
+			assert.NoError(t, body.Close())
+		}
+		c.HTTPTransport().CloseIdleConnections()
+		c.Streams().HTTPTransport().CloseIdleConnections()
+	})
+}

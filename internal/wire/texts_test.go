@@ -27,7 +27,7 @@ func TestTexts(t *testing.T) {
 
 func TestBool(t *testing.T) {
 	t.Parallel()
-	for data, want := range map[string]wire.Bool{`true`: true, ` false`: false} {
+	for data, want := range map[string]wire.Bool{`true`: true, `false`: false} {
 		b := !want
 		require.NoError(t, wire.Read([]byte(data), &b), data)
 		assert.Equal(t, want, b)

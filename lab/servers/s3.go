@@ -72,8 +72,8 @@ func (s *storage) createBucket(ctx context.Context) error {
 
 func (s *storage) uri() string { return "http://" + address(s.port) }
 
-// environ returns what tells MLflow, and AWS's own libraries, where the S3 server is, which takes any credentials, and that
-// clients may go there.
+// environ returns what tells MLflow, and AWS's own libraries, where the S3 server is, which takes any credentials, and
+// that clients may go there.
 func (s *storage) environ() []string {
 	return []string{
 		"MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD=true", "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD=true", // 3.18+ asks for leave

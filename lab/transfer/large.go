@@ -18,7 +18,8 @@ import (
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// child makes this program move the large file, in a process of its own whose memory is known: child up|down|sum URI RUN FILE.
+// child makes this program move the large file, in a process of its own whose memory is known: child up|down|sum URI
+// RUN FILE.
 const child = "child"
 
 // maxMemory is how much a process may take that moves a file.

@@ -1,10 +1,10 @@
-// Transfer measures how artifacts move: a tree of 1,000 files with awkward names there and back, byte for byte, and a large file
-// there and back in little memory, beside curl.
+// Transfer measures how artifacts move: a tree of 1,000 files with awkward names there and back, byte for byte, and a
+// large file there and back in little memory, beside curl.
 //
 //	go -C lab run ./transfer [-size BYTES] [-files N] [SERVER...]
 //
-// It fails if a byte is lost, if the large file takes more than 64 MiB, or if it moves at less than half of curl's speed.
-// Without names of servers it takes those that are recorded.
+// It fails if a byte is lost, if the large file takes more than 64 MiB, or if it moves at less than half of curl's
+// speed. Without names of servers it takes those that are recorded.
 package main
 
 import (
