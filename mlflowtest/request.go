@@ -36,8 +36,8 @@ func readRequest(r *http.Request, e *endpoint) (*request, error) {
 
 // readMembers returns the query of a GET, and otherwise the body, as an object.
 func readMembers(r *http.Request, t *messageType) (*object, error) {
-	if query := r.URL.Query(); r.Method == http.MethodGet && len(query) > 0 {
-		return queryMembers(query, t), nil
+	if r.Method == http.MethodGet && r.URL.RawQuery != "" {
+		return queryMembers(r.URL.Query(), t), nil
 	}
 	if r.Method == http.MethodPost {
 		contentType, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/mlflowtest"
 	"github.com/mlflow-go/mlflow/tracking"
 )
@@ -173,7 +174,7 @@ func TestOddRequests(t *testing.T) {
 		want                 string // in the body
 	}{
 		"health":              {method: "GET", target: "/health", status: 200, want: "OK"},
-		"version":             {method: "GET", target: "/version", status: 200, want: "3.18.0"},
+		"version":             {method: "GET", target: "/version", status: 200, want: scenario.Memory.Version},
 		"server info":         {method: "GET", target: "/api/3.0/mlflow/server-info", status: 200, want: `"workspaces_enabled":false`},
 		"unknown path":        {method: "GET", target: "/api/2.0/mlflow/traces", status: 404, want: "<!doctype html>"},
 		"another API":         {method: "GET", target: "/api/1.0/mlflow/runs/get", status: 404, want: "<!doctype html>"},

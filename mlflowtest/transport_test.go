@@ -115,7 +115,7 @@ func TestTransportEndsTheHandler(t *testing.T) {
 		"when the client's time is over": func(t *testing.T, client *http.Client) {
 			client.Timeout = time.Second
 			_, err := get(t.Context(), t, client)
-			require.ErrorContains(t, err, "Client.Timeout exceeded")
+			require.ErrorIs(t, err, context.DeadlineExceeded)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
