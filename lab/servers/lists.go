@@ -5,9 +5,11 @@ import "slices"
 // Newest is the newest MLflow release that installs plainly.
 const Newest = "3.17.2"
 
-// Recorded are the servers whose exchanges are kept in testdata: one release of each generation, and two that ask for
-// credentials.
-var Recorded = []string{"2.9.2", "2.17.2", "2.22.5", "3.1.4", "3.17.2", "3.18.0", "2.22.5-basicauth", "3.17.2-basicauth"}
+// Generations are one release of each generation.
+var Generations = []string{"2.9.2", "2.17.2", "2.22.5", "3.1.4", "3.17.2", "3.18.0"}
+
+// Recorded are the servers whose exchanges are kept in testdata: the generations, and two that ask for credentials.
+var Recorded = slices.Concat(Generations, []string{"2.22.5-basicauth", "3.17.2-basicauth"})
 
 // Matrix are the servers that the tests run against by default: those recorded, each kind of store, and what can be
 // switched on.

@@ -44,13 +44,13 @@ func main() {
 
 func run(ctx context.Context, names []string, files int, size int64) error {
 	if len(names) == 0 {
-		names = servers.Recorded
+		names = servers.Generations
 	}
 	folder, err := os.MkdirTemp("", "transfer-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	large := filepath.Join(folder, "large")
 	if err := writeNoise(large, size); err != nil {
 		return err
@@ -74,7 +74,7 @@ func writeNoise(name string, size int64) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }()
 	random := rand.NewChaCha8([32]byte{1})
 	buffer := make([]byte, 1<<20)
 	for left := size; left > 0; left -= int64(len(buffer)) {
