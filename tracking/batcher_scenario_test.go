@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,7 +91,7 @@ func TestBatcherRefusals(t *testing.T) {
 		deleted := newRunIn(t, s, client, experimentID).RunID
 		require.NoError(t, client.DeleteRun(t.Context(), deleted))
 		require.NoError(t, client.LogParam(t.Context(), run, "rate", "0.1"))
-		counted.requests = 0
+		counted.requests.Store(0)
 
 		b := tracking.NewBatcher(client)
 		metrics := make([]tracking.Metric, 900)
@@ -116,32 +117,32 @@ func TestBatcherRefusals(t *testing.T) {
 		want = append(want, "a//b")
 		assert.ElementsMatch(t, want, describe(failuresIn(err)))
 		require.ErrorIs(t, err, tracking.ErrInvalidArgument)
-		t.Logf("%d requests", counted.requests)
-		assert.Less(t, counted.requests, 20)
+		t.Logf("%d requests", counted.requests.Load())
+		assert.Less(t, counted.requests.Load(), int64(20))
 		assert.Len(t, stepsOf(t, client, run, "loss"), 849)
 		got, err := client.GetRun(t.Context(), run)
 		require.NoError(t, err)
 		assert.Equal(t, "x", got.Data.Tags["note"])
 		assert.Equal(t, []tracking.Param{{Key: "rate", Value: "0.1"}}, got.Data.Params)
 
-		counted.requests = 0
+		counted.requests.Store(0)
 		require.NoError(t, b.LogBatch(t.Context(), deleted, metrics[:100], nil, nil))
 		require.NoError(t, b.LogBatch(t.Context(), missingRun, metrics[:100], nil, nil))
 		err = b.Close(t.Context())
 		require.ErrorIs(t, err, tracking.ErrNotFound)
 		assert.EqualValues(t, 200, b.Stats().Failed-uint64(len(want)))
-		assert.LessOrEqual(t, counted.requests, 3)
+		assert.LessOrEqual(t, counted.requests.Load(), int64(3))
 	})
 }
 
-// A countingTransport counts requests; they are made by one goroutine at a time, or counted when all is over.
+// A countingTransport counts requests.
 type countingTransport struct {
 	through  http.RoundTripper
-	requests int
+	requests atomic.Int64
 }
 
 func (c *countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.requests++
+	c.requests.Add(1)
 	return c.through.RoundTrip(r)
 }
 
