@@ -57,11 +57,11 @@ func tokenize(text string) []token {
 
 // firstToken returns the kind and the text of the token that text begins with.
 func firstToken(text string) (tokenKind, string) {
+	if operator := likePattern.FindString(text); operator != "" { // NOT LIKE is one, though none that is allowed
+		return tokenComparison, operator
+	}
 	if word := wordPattern.FindString(text); word != "" {
 		return tokenWord, strings.TrimRightFunc(word, func(r rune) bool { return !isWord(r) })
-	}
-	if operator := likePattern.FindString(text); operator != "" {
-		return tokenComparison, operator
 	}
 	if identifier := identifier(text); identifier != "" {
 		return tokenIdentifier, identifier

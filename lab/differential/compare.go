@@ -205,11 +205,8 @@ func (s *side) normalizeNumber(key string, n json.Number) any {
 			return "<now>"
 		}
 	}
-	if v, err := strconv.ParseFloat(string(n), 64); err == nil && strings.ContainsAny(string(n), ".eE") {
+	if v, err := strconv.ParseFloat(string(n), 64); err == nil && key == "value" {
 		return strconv.FormatFloat(v, 'g', -1, 64)
-	}
-	if v, err := strconv.ParseInt(string(n), 10, 64); err == nil && key == "value" {
-		return strconv.FormatFloat(float64(v), 'g', -1, 64)
 	}
 	return string(n)
 }

@@ -70,9 +70,13 @@ func (g *generator) runCondition() string {
 		return pick(g, "attributes.", "attribute.", "attr.", "run.", "") + pick(g, "start_time", "end_time",
 			"created") + g.numberComparison(true)
 	default:
-		return pick(g, "attributes.", "attribute.", "attr.", "run.", "") +
-			pick(g, "run_name", "status", "user_id", "run_id", "`run name`", "run_name", "status", "artifact_uri",
-				"experiment_id") + g.textComparison()
+		prefix := pick(g, "attributes.", "attribute.", "attr.", "run.", "")
+		if g.chance(4) { // no patterns that may or may not match an ID that a server made up
+			return prefix + pick(g, "run_id = '<run0>'", "run_id != '<run1>'", "run_id LIKE '%'", "run_id ILIKE '<run0>'",
+				"artifact_uri LIKE 'mlflow-artifacts:%'", "artifact_uri != ''", "artifact_uri = \"x\"", "run_id > 'x'")
+		}
+		return prefix + pick(g, "run_name", "status", "user_id", "`run name`", "run_name", "status", "experiment_id") +
+			g.textComparison()
 	}
 }
 
