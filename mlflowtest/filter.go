@@ -1,6 +1,7 @@
 package mlflowtest
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -229,14 +230,17 @@ func (l language) parseValue(c condition, t token) (any, error) {
 	return nil, invalid("Expected a quoted string value for %s '%s'. Got value %s", c.entity, c.key, t.text)
 }
 
+// notAValue is what Python reads, but not as a value: a name, or a sign before text.
+var notAValue = regexp.MustCompile(`^([\pL_]|[-+~]+\s*['"])`)
+
 // parseList reads a list of quoted texts in parentheses.
 func parseList(text string) ([]string, error) {
 	var list []string
 	rest := strings.TrimSpace(text[1 : len(text)-1])
 	for rest != "" {
 		quoted := quotedText(rest, '\'') + quotedText(rest, '"')
-		if quoted == "" && namePattern.MatchString(rest) {
-			return nil, accident("the list %s holds a name without quotes", text)
+		if quoted == "" && notAValue.MatchString(rest) {
+			return nil, accident("the list %s holds an expression, or a name without quotes", text)
 		}
 		if quoted == "" {
 			return nil, invalid("While parsing a list in the query, expected string values, but got %s", text)
