@@ -2,6 +2,7 @@ package mlflowtest
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"mime"
@@ -203,11 +204,7 @@ func (h *handler) serveRunArtifact(w http.ResponseWriter, r *http.Request) error
 }
 
 func (s *store) openOfRun(query url.Values, name string) (*folder, *file, error) {
-	id := query.Get("run_id")
-	if id == "" {
-		id = query.Get("run_uuid")
-	}
-	r, err := s.run(id)
+	r, err := s.run(cmp.Or(query.Get("run_id"), query.Get("run_uuid")))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -222,9 +219,9 @@ func (s *store) openOfRun(query url.Values, name string) (*folder, *file, error)
 // uploadRunArtifact uploads a small artifact of a run by another path, as MLflow's own pages do.
 func (h *handler) uploadRunArtifact(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
-	id, name := query.Get("run_uuid"), query.Get("path")
+	id, name := cmp.Or(query.Get("run_id"), query.Get("run_uuid")), query.Get("path")
 	if id == "" || name == "" {
-		return invalid("Request must specify run_uuid and path.")
+		return invalid("Request must specify run_id or run_uuid, and path.")
 	}
 	name, err := safePath(name)
 	if err != nil {

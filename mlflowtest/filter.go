@@ -21,7 +21,7 @@ type language struct {
 	attributes map[string]bool
 	listed     string // the attribute that may be compared with a list
 	nullable   []string
-	exactCase  bool // operators are in upper case
+	plain      bool // what comes before the dot has no backticks
 	wholeOnly  bool // numbers have no fraction
 }
 
@@ -51,11 +51,11 @@ var runLanguage = language{
 }
 
 var experimentLanguage = language{
-	entities:   map[string]string{"attribute": entityAttribute, "tag": entityTag, "tags": entityTag},
+	entities:   map[string]string{"attribute": entityAttribute, "attributes": entityAttribute, "tag": entityTag, "tags": entityTag},
 	attributes: map[string]bool{"name": false, "experiment_id": false, "creation_time": true, "last_update_time": true},
 	listed:     "experiment_id",
 	nullable:   []string{entityTag},
-	exactCase:  true,
+	plain:      true,
 	wholeOnly:  true,
 }
 
@@ -104,10 +104,7 @@ func (l language) parseCondition(tokens []token) (condition, []token, error) {
 	if used == 0 {
 		return c, nil, invalid("Invalid clause(s) in filter string: '%s', '%s'", tokens[0].text, tokens[1].text)
 	}
-	c.operator = operator
-	if !l.exactCase {
-		c.operator = strings.ToUpper(operator)
-	}
+	c.operator = strings.ToUpper(operator)
 	tokens = tokens[1+used:]
 	if strings.HasPrefix(c.operator, "IS ") {
 		if !contains(l.nullable, c.entity) {
@@ -161,7 +158,7 @@ func (l language) parseIdentifier(text string) (entity, key string, err error) {
 	if !dotted {
 		prefix, key = entityAttribute, text
 	}
-	if !l.exactCase {
+	if !l.plain {
 		prefix = trimQuotes(prefix, "`")
 	}
 	entity, ok := l.entities[prefix]

@@ -30,7 +30,7 @@ const (
 
 // checkKey checks the key of a metric, param or tag, but for its length.
 func checkKey(key string) error {
-	for _, r := range strings.TrimSuffix(key, "\n") { // Python's $ matches before a last newline
+	for _, r := range key {
 		if !isWord(r) && !strings.ContainsRune("/.- :", r) {
 			return invalid("Invalid value '%s' for parameter 'name'. Names may only contain alphanumerics, underscores (_), "+
 				"dashes (-), periods (.), spaces ( ), colon(:) and slashes (/).", key)
@@ -71,7 +71,7 @@ func cut(value string, limit int) string {
 
 // checkRunID checks the form of a run's ID, which not all operations do.
 func checkRunID(id string) error {
-	for i, r := range strings.TrimSuffix(id, "\n") {
+	for i, r := range id {
 		plain := r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
 		if i == 0 && !plain || !isWord(r) && r != '-' {
 			return invalid("Invalid value '%s' for parameter 'run_id'.", id)
@@ -84,8 +84,8 @@ func checkRunID(id string) error {
 }
 
 func checkExperimentName(name string) error {
-	if name == "" {
-		return invalid("Invalid experiment name: ''")
+	if strings.TrimSpace(name) == "" {
+		return invalid("Invalid experiment name: '%s'", name)
 	}
 	return checkLength("name", name, maxExperimentName)
 }

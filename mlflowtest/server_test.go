@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -249,6 +250,22 @@ func TestPartlyReadRequests(t *testing.T) {
 	assert.Equal(t, map[string]float64{"bare": 0, "lower": 0, "large": 0, "time": 1, "first": 1, "second": 0}, values)
 	assert.Empty(t, run.Data.Params)
 	assert.Equal(t, tracking.RunStatusRunning, run.Info.Status)
+}
+
+// TestWhatIsNewIn318 has what MLflow 3.18.0 does and 3.17.2 does not. The random calls of lab/differential leave it out.
+func TestWhatIsNewIn318(t *testing.T) {
+	t.Parallel()
+	handler := mlflowtest.NewHandler()
+	for _, filter := range []string{"attributes.name = 'Default'", "name like 'Def%'", "name ILIKE 'def%'", "experiment_id in ('0')"} {
+		got := post(t, handler, "experiments/search", fmt.Sprintf(`{"max_results": 5, "filter": %q}`, filter))
+		assert.Contains(t, got.Body.String(), "Default", filter)
+	}
+	assert.Equal(t, "INVALID_PARAMETER_VALUE", errorCode(t, post(t, handler, "experiments/create", `{"name": " \t"}`)))
+	run := post(t, handler, "runs/create", `{"experiment_id": "0"}`).Body.String()
+	id := regexp.MustCompile("[0-9a-f]{32}").FindString(run)
+	assert.Equal(t, "INVALID_PARAMETER_VALUE", errorCode(t, post(t, handler, "runs/set-tag", fmt.Sprintf(`{"run_id": %q, "key": "a\n"}`, id))))
+	uploaded := send(t, handler, http.MethodPost, "/ajax-api/2.0/mlflow/upload-artifact?path=a&run_id="+id, strings.NewReader("x"))
+	assert.Equal(t, http.StatusOK, uploaded.Code)
 }
 
 // TestManyConditions checks the limit of SQLite.

@@ -15,8 +15,9 @@ func (g *generator) runFilter() string {
 	return g.filter(g.runCondition)
 }
 
+// experimentFilter leaves out what 3.18.0 takes and 3.17.2 does not: operators in lower case, and attributes. as a prefix.
 func (g *generator) experimentFilter() string {
-	return g.filter(g.experimentCondition)
+	return strings.NewReplacer(" like", " LIKE", " ilike", " ILIKE").Replace(g.filter(g.experimentCondition))
 }
 
 // filter writes conditions, and damages them now and then.
@@ -85,7 +86,7 @@ func (g *generator) experimentCondition() string {
 	case 0:
 		return pick(g, "tags.", "tag.", "tags.", "params.") + g.quotedKey() + g.textComparison()
 	case 1:
-		return pick(g, "attribute.", "", "attributes.") + pick(g, "creation_time", "last_update_time") +
+		return pick(g, "attribute.", "", "attr.") + pick(g, "creation_time", "last_update_time") +
 			pick(g, " > ", " < ", " >= ", " != ", " LIKE ") + pick(g, "0", "1", "99999999999999", "1.5", "-1")
 	case 2:
 		return pick(g, "attribute.", "") + "experiment_id" + pick(g, " = '<experiment0>'", " != '<experiment0>'",
@@ -196,5 +197,5 @@ func (g *generator) runIdentifier() string {
 }
 
 func (g *generator) experimentIdentifier() string {
-	return pick(g, "name", "name", "experiment_id", "creation_time", "attribute.name", "tags.a", "attributes.name", "x")
+	return pick(g, "name", "name", "experiment_id", "creation_time", "attribute.name", "tags.a", "attr.name", "x")
 }
