@@ -18,11 +18,8 @@ import (
 
 // TestBasicAuthArtifacts needs a server with MLflow's own sign-in, of which the environment names the administrator.
 func TestBasicAuthArtifacts(t *testing.T) {
-	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+	scenario.RunWith(t, scenario.FeatureBasicAuth, func(t *testing.T, s *scenario.Session) {
 		s.LiveOnly("recordings hold no credentials")
-		if s.Server.Feature != scenario.FeatureBasicAuth {
-			t.Skip("the server has no basic auth")
-		}
 		login := mlflow.WithBasicAuth(os.Getenv("MLFLOW_TEST_USERNAME"), os.Getenv("MLFLOW_TEST_PASSWORD"))
 		client := newScenarioClient(t, s, login)
 		files, run := client.Artifacts(), newRun(t, s, client)
@@ -40,11 +37,8 @@ func TestBasicAuthArtifacts(t *testing.T) {
 
 // TestWorkspaceArtifacts needs a server with workspaces.
 func TestWorkspaceArtifacts(t *testing.T) {
-	scenario.Run(t, func(t *testing.T, s *scenario.Session) {
+	scenario.RunWith(t, scenario.FeatureWorkspaces, func(t *testing.T, s *scenario.Session) {
 		s.LiveOnly("recordings do not hold the header that names a workspace")
-		if s.Server.Feature != scenario.FeatureWorkspaces {
-			t.Skip("the server has no workspaces")
-		}
 		name := strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(s.Name("artifacts")))
 		body, err := json.Marshal(map[string]string{"name": name})
 		require.NoError(t, err)
