@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/internal/failure"
 	"github.com/mlflow-go/mlflow/internal/transport"
 	"github.com/mlflow-go/mlflow/internal/wire"
 	"github.com/mlflow-go/mlflow/tracking"
@@ -126,7 +127,7 @@ func (u *upload) sendAll(ctx context.Context, parts []*part) error {
 	if u.content.at == nil {
 		return u.sendInOrder(ctx, parts)
 	}
-	return inParallel(ctx, u.parallelism, len(parts), func(ctx context.Context, i int) error {
+	return inParallel(ctx, u.method, u.parallelism, len(parts), func(ctx context.Context, i int) error {
 		part := parts[i]
 		return u.sendPart(ctx, part, transport.Content{Open: func() (io.ReadCloser, error) {
 			return io.NopCloser(io.NewSectionReader(u.content.at, part.offset, part.size)), nil
@@ -138,7 +139,7 @@ func (u *upload) sendAll(ctx context.Context, parts []*part) error {
 func (u *upload) sendInOrder(ctx context.Context, parts []*part) error {
 	reader, err := u.content.Open()
 	if err != nil {
-		return err
+		return failure.New(u.method, transport.Outcome{Kind: transport.NotSent, Err: err})
 	}
 	defer reader.Close()
 	for _, part := range parts {
@@ -168,7 +169,7 @@ func (u *upload) sendPart(ctx context.Context, part *part, content transport.Con
 
 // inParallel calls do for 0 to n-1, in so many goroutines, until one fails. It returns the first error, once all have
 // ended.
-func inParallel(ctx context.Context, goroutines, n int, do func(ctx context.Context, i int) error) error {
+func inParallel(ctx context.Context, method string, goroutines, n int, do func(ctx context.Context, i int) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var (
@@ -197,8 +198,8 @@ func inParallel(ctx context.Context, goroutines, n int, do func(ctx context.Cont
 	}
 	close(next)
 	wait.Wait()
-	if first == nil {
-		return ctx.Err()
+	if err := ctx.Err(); first == nil && err != nil {
+		return failure.New(method, transport.Outcome{Kind: transport.Canceled, Err: err})
 	}
 	return first
 }

@@ -122,7 +122,7 @@ type tree struct {
 }
 
 func (t *tree) send(ctx context.Context, files []treeFile) error {
-	return inParallel(ctx, t.parallelism, len(files), func(ctx context.Context, i int) error {
+	return inParallel(ctx, t.method, t.parallelism, len(files), func(ctx context.Context, i int) error {
 		if err := t.sendFile(ctx, files[i], i*(maxParts+1)); err != nil {
 			return inFile(t.method, files[i].name, err)
 		}

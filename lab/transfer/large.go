@@ -112,7 +112,7 @@ func moveLarge(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it is only read
 	began := time.Now()
 	if way == "up" {
 		if err := client.Artifacts().LogArtifact(ctx, runID, "large", file); err != nil {
@@ -127,7 +127,7 @@ func moveLarge(ctx context.Context, args []string) error {
 	}
 	defer body.Close()
 	sum, want := sha256.New(), sha256.New()
-	var to io.Writer = io.Discard
+	to := io.Discard
 	if way == "sum" {
 		to = sum
 	}
