@@ -112,7 +112,7 @@ func moveLarge(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = file.Close() }()
+	defer func() { _ = file.Close() }() // it is only read
 	began := time.Now()
 	if way == "up" {
 		if err := client.Artifacts().LogArtifact(ctx, runID, "large", file); err != nil {

@@ -42,7 +42,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, names []string, files int, size int64) error {
+func run(ctx context.Context, names []string, files int, size int64) (err error) {
 	if len(names) == 0 {
 		names = servers.Generations
 	}
@@ -50,7 +50,7 @@ func run(ctx context.Context, names []string, files int, size int64) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = os.RemoveAll(folder) }()
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	large := filepath.Join(folder, "large")
 	if err := writeNoise(large, size); err != nil {
 		return err
@@ -69,12 +69,12 @@ func run(ctx context.Context, names []string, files int, size int64) error {
 }
 
 // writeNoise writes a file that no compression makes smaller.
-func writeNoise(name string, size int64) error {
+func writeNoise(name string, size int64) (err error) {
 	file, err := os.Create(name)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = file.Close() }()
+	defer func() { err = errors.Join(err, file.Close()) }()
 	random := rand.NewChaCha8([32]byte{1})
 	buffer := make([]byte, 1<<20)
 	for left := size; left > 0; left -= int64(len(buffer)) {
