@@ -74,16 +74,19 @@ func TestPartsThatFailAreGivenUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	for _, each := range []struct {
 		ctx  context.Context //nolint:containedctx // one of the cases
-		then func(w http.ResponseWriter)
+		then func(w http.ResponseWriter, r *http.Request)
 		want error
 	}{
-		{t.Context(), func(w http.ResponseWriter) { w.WriteHeader(http.StatusForbidden) }, tracking.ErrPermissionDenied},
-		{t.Context(), func(http.ResponseWriter) {}, tracking.ErrUnexpectedResponse}, // no ETag
-		{ctx, func(http.ResponseWriter) { cancel() }, context.Canceled},
+		{t.Context(), func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, tracking.ErrPermissionDenied},
+		{t.Context(), func(http.ResponseWriter, *http.Request) {}, tracking.ErrUnexpectedResponse}, // no ETag
+		{ctx, func(_ http.ResponseWriter, r *http.Request) {
+			cancel()
+			<-r.Context().Done() // a response might be there first
+		}, context.Canceled},
 	} {
 		storage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.Copy(io.Discard, r.Body)
-			each.then(w)
+			each.then(w, r)
 		}))
 		f := newFake(t)
 		f.wantsStorage(storage.URL)
