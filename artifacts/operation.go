@@ -37,10 +37,7 @@ func callAt[Response any, Reads readable[Response]](
 	var response Response
 	sent := at.client.NewCall(operation)
 	_, err := send(gen.Client{Server: at.server, Client: sent})
-	outcome := sent.Outcome()
-	if err != nil && outcome.Kind == transport.Success { // no request came about
-		outcome = transport.Outcome{Kind: transport.NotSent, Err: err}
-	}
+	outcome := sent.OutcomeAfter(err)
 	if outcome.Kind != transport.Success {
 		return response, failed(operation.Name, outcome)
 	}

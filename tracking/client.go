@@ -84,13 +84,12 @@ func sendCall[Request, Response, Result any, Reads readable[Response]](
 ) (Result, error) {
 	var none Result
 	_, err := op.send(gen.Client{Server: c.server, Client: call}, ctx, request)
-	outcome := call.Outcome()
-	if err != nil && outcome.Kind == transport.Success { // no request came about
+	outcome := call.OutcomeAfter(err)
+	if outcome.Kind == transport.NotSent {
 		var text *wire.TextError
 		if errors.As(err, &text) {
 			return none, invalid(op.name, "%v", text)
 		}
-		outcome = transport.Outcome{Kind: transport.NotSent, Err: err}
 	}
 	if outcome.Kind != transport.Success {
 		return none, newError(op.name, outcome)

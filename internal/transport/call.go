@@ -64,6 +64,15 @@ type Call struct {
 // Outcome returns what became of the request; the zero Outcome if none was sent.
 func (c *Call) Outcome() Outcome { return c.outcome }
 
+// OutcomeAfter is Outcome for who was to build the request and hand it over, and returned err: if no request came about,
+// that is why.
+func (c *Call) OutcomeAfter(err error) Outcome {
+	if err != nil && c.outcome.Kind == Success {
+		return Outcome{Kind: NotSent, Err: err}
+	}
+	return c.outcome
+}
+
 // Do sends the request, retrying where that is safe, and returns the last response, whatever its status, with a body
 // that has been read already. The error is non-nil only if no complete response came; it wraps an error of package
 // context only if the request's own context ended. Do closes the request's body.
@@ -174,11 +183,16 @@ func (c *Call) attempt(request *http.Request) Outcome {
 	if err != nil {
 		return failed(reasonOf(caller, ctx, err), progress)
 	}
-	body, err := readBody(response, c.client.config.MaxBody, c.operation.OfProgram)
+	return c.read(caller, request, response, progress, c.operation.OfProgram)
+}
+
+// read reads the response to an attempt. An error status says enough, even if its body came too late.
+func (c *Call) read(caller context.Context, request *http.Request, response *http.Response, p *progress, mayBeAnything bool) Outcome {
+	ctx := request.Context()
+	body, err := readBody(response, c.client.config.MaxBody, mayBeAnything)
 	tooLate := err != nil && (ctx.Err() != nil || isTimeout(err))
-	// An error status says enough, even if its body came too late.
 	if tooLate && (caller.Err() != nil || response.StatusCode < 300) {
-		return failed(reasonOf(caller, ctx, newURLError(request, err)), progress)
+		return failed(reasonOf(caller, ctx, newURLError(request, err)), p)
 	}
 	return c.received(response, body, err)
 }

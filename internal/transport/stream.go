@@ -27,20 +27,13 @@ type Content struct {
 // streams returns a client with the same settings for requests whose bodies are streams. A stream holds a connection
 // for as long as its user likes, so that these have connections of their own, as many as they need.
 func streams(config Config) *Client {
-	httpClient := &http.Client{}
-	c := newClient(httpClient, config)
-	if config.HTTPClient != nil {
-		*httpClient = *config.HTTPClient
-		c.mayUseH2C = mayUseH2C(httpClient.Transport)
-	} else {
+	return newHTTPClient(config, func() *http.Transport {
 		config.MaxConnsPerHost = 0
 		t := newHTTPTransport(config)
 		t.MaxIdleConnsPerHost = 8
 		t.WriteBufferSize, t.ReadBufferSize = streamBuffer, streamBuffer
-		httpClient.Transport = t
-	}
-	httpClient.CheckRedirect = redirectPolicy(httpClient.CheckRedirect, c.config.Header, !config.RefuseRedirects)
-	return c
+		return t
+	})
 }
 
 const streamBuffer = 128 << 10
@@ -122,12 +115,7 @@ func (c *Call) attemptStream(request *http.Request) Outcome {
 		}}
 		return o
 	}
-	body, err := readBody(response, c.client.config.MaxBody, true)
-	tooLate := err != nil && (ctx.Err() != nil || isTimeout(err))
-	if tooLate && (caller.Err() != nil || response.StatusCode < 300) {
-		return failed(reasonOf(caller, ctx, newURLError(request, err)), progress)
-	}
-	return c.received(response, body, err)
+	return c.read(caller, request, response, progress, true)
 }
 
 // Broken returns the outcome of a download whose body ended with an error.

@@ -82,14 +82,23 @@ type Client struct {
 // New returns a client for the given configuration.
 func New(config Config) *Client {
 	config.MaxConnsPerHost = cmp.Or(config.MaxConnsPerHost, 8)
+	c := newHTTPClient(config, func() *http.Transport { return newHTTPTransport(config) })
+	if config.HTTPClient == nil {
+		c.slots = make(chan struct{}, config.MaxConnsPerHost)
+	}
+	return c
+}
+
+// newHTTPClient returns a client that sends through the caller's http.Client or, without one, through a transport of our
+// own.
+func newHTTPClient(config Config, newTransport func() *http.Transport) *Client {
 	httpClient := &http.Client{}
 	c := newClient(httpClient, config)
 	if config.HTTPClient != nil {
 		*httpClient = *config.HTTPClient
 		c.mayUseH2C = mayUseH2C(httpClient.Transport)
 	} else {
-		httpClient.Transport = newHTTPTransport(config)
-		c.slots = make(chan struct{}, config.MaxConnsPerHost)
+		httpClient.Transport = newTransport()
 	}
 	httpClient.CheckRedirect = redirectPolicy(httpClient.CheckRedirect, c.config.Header, !config.RefuseRedirects)
 	return c
