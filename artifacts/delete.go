@@ -1,8 +1,8 @@
 package artifacts
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/mlflow-go/mlflow/gen"
@@ -17,8 +17,8 @@ import (
 // DELETE /api/2.0/mlflow-artifacts/artifacts/{artifact_path}
 func (c *Client) DeleteArtifact(ctx context.Context, runID, path string) error {
 	const method = "DeleteArtifact"
-	if err := errors.Join(checkRun(method, runID), checkPath(method, path)); err != nil {
-		return first(err)
+	if err := cmp.Or(checkRun(method, runID), checkPath(method, path)); err != nil {
+		return err
 	}
 	where, err := c.root(ctx, method, runID)
 	if err != nil {

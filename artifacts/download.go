@@ -1,11 +1,13 @@
 package artifacts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 	"unicode"
 
 	"github.com/mlflow-go/mlflow/gen"
@@ -26,8 +28,8 @@ import (
 // GET /api/2.0/mlflow-artifacts/artifacts/{artifact_path}
 func (c *Client) DownloadArtifact(ctx context.Context, runID, path string) (io.ReadCloser, error) {
 	const method = "DownloadArtifact"
-	if err := errors.Join(checkRun(method, runID), checkPath(method, path)); err != nil {
-		return nil, first(err)
+	if err := cmp.Or(checkRun(method, runID), checkPath(method, path)); err != nil {
+		return nil, err
 	}
 	file, err := c.statFile(ctx, method, runID, path)
 	if err != nil {
@@ -76,12 +78,7 @@ func (d *download) open(ctx context.Context) (io.ReadCloser, error) {
 }
 
 func hasNoLatin1(path string) bool {
-	for _, r := range path {
-		if r > unicode.MaxLatin1 {
-			return true
-		}
-	}
-	return false
+	return strings.ContainsFunc(path, func(r rune) bool { return r > unicode.MaxLatin1 })
 }
 
 // openPastProxy opens a file in object storage behind the server, if the operator wants that. It returns nothing if the
@@ -150,10 +147,7 @@ func (d *download) downloads() transport.Operation {
 func (d *download) get(at place, send func(gen.Client) (*http.Response, error)) (io.ReadCloser, error) {
 	call := at.client.Streams().NewCall(d.downloads())
 	response, err := send(gen.Client{Server: at.server, Client: call})
-	outcome := call.Outcome()
-	if err != nil && outcome.Kind == transport.Success {
-		outcome = transport.Outcome{Kind: transport.NotSent, Err: err}
-	}
+	outcome := call.OutcomeAfter(err)
 	if outcome.Kind != transport.Success {
 		return nil, failed(d.method, outcome)
 	}
@@ -168,9 +162,7 @@ var errNoFile = errors.New("the response is not a file: it is no attachment")
 
 // isAttachment tells of a header that cannot be parsed, as MLflow before 3.3 sends for names with spaces.
 func isAttachment(response *http.Response) bool {
-	const attachment = "attachment;"
-	value := response.Header.Get("Content-Disposition")
-	return len(value) >= len(attachment) && value[:len(attachment)] == attachment
+	return strings.HasPrefix(response.Header.Get("Content-Disposition"), "attachment;")
 }
 
 // getURL opens a file at a URL that the server made. It is asked for once if there is another way.

@@ -1,8 +1,8 @@
 package artifacts
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"io"
 	"io/fs"
 	"maps"
@@ -30,8 +30,8 @@ func (c *Client) LogArtifacts(ctx context.Context, runID, dir string, files fs.F
 	const method = "LogArtifacts"
 	settings := newLogSettings(opts)
 	folder, err := checkFolder(method, dir)
-	if err := errors.Join(checkRun(method, runID), err, settings.check(method)); err != nil {
-		return first(err)
+	if err := cmp.Or(checkRun(method, runID), err, settings.check(method)); err != nil {
+		return err
 	}
 	if files == nil {
 		return invalid(method, "the file system is nil")

@@ -2,6 +2,7 @@ package artifacts
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,8 +35,8 @@ import (
 func (c *Client) LogArtifact(ctx context.Context, runID, path string, reader io.Reader, opts ...LogArtifactOption) error {
 	const method = "LogArtifact"
 	settings := newLogSettings(opts)
-	if err := errors.Join(checkRun(method, runID), checkPath(method, path), settings.check(method)); err != nil {
-		return first(err)
+	if err := cmp.Or(checkRun(method, runID), checkPath(method, path), settings.check(method)); err != nil {
+		return err
 	}
 	if reader == nil {
 		return invalid(method, "the content is nil")
@@ -68,14 +69,6 @@ func (c *Client) LogArtifact(ctx context.Context, runID, path string, reader io.
 
 // maxUploads limits how often a file is sent that is not stored as it should be.
 const maxUploads = 3
-
-// first returns the first of joined errors.
-func first(err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()[0]
-	}
-	return err
-}
 
 // An upload sends one file.
 type upload struct {
@@ -153,10 +146,7 @@ func (u *upload) put(at place, send func(gen.Client) (*http.Response, error)) er
 	call := at.client.Streams().NewCall(mayRunTwice(u.method))
 	call.Content = u.whole()
 	_, err := send(gen.Client{Server: at.server, Client: call})
-	outcome := call.Outcome()
-	if err != nil && outcome.Kind == transport.Success {
-		outcome = transport.Outcome{Kind: transport.NotSent, Err: err}
-	}
+	outcome := call.OutcomeAfter(err)
 	if outcome.Kind != transport.Success {
 		return failed(u.method, outcome)
 	}

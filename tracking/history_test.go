@@ -109,7 +109,7 @@ func TestSampleMetricHistory(t *testing.T) {
 
 		samples, err := client.SampleMetricHistory(t.Context(), ids, "loss")
 		if s.Server.Before("2.11") {
-			requireUnsupported(t, err)
+			requireNoEndpoint(t, err)
 			return
 		}
 		require.NoError(t, err)
@@ -149,7 +149,7 @@ func TestSampleMetricHistoryOfManyRuns(t *testing.T) {
 		samples, err := client.SampleMetricHistory(t.Context(), append(ids, run.RunID), "loss")
 		switch {
 		case s.Server.Before("2.11"):
-			requireUnsupported(t, err)
+			requireNoEndpoint(t, err)
 		case s.Server.Store == scenario.StoreFile:
 			requireNotFound(t, err)
 		default:
@@ -159,12 +159,6 @@ func TestSampleMetricHistoryOfManyRuns(t *testing.T) {
 			assert.True(t, math.IsNaN(samples[run.RunID][0].Value))
 		}
 	})
-}
-
-// requireUnsupported checks that a server does not know the endpoint: its 404 is a page.
-func requireUnsupported(t *testing.T, err error) {
-	t.Helper()
-	requireRefused(t, err, 404, "", tracking.ErrUnsupported)
 }
 
 // historyPage returns the response with n values from the given step on, and a token unless that is "".
