@@ -22,6 +22,9 @@ import (
 // testTimeout is long: one worker of a slow server takes all requests in turn.
 const testTimeout = "20m"
 
+// oneAtATime are the flags of go test by which no scenario runs beside another.
+var oneAtATime = []string{"-p=1", "-parallel=1"}
+
 // testPackages are those with scenarios.
 var testPackages = []string{"./tracking", "./artifacts"}
 
@@ -133,6 +136,9 @@ func test(ctx context.Context, server *servers.Server) matrix.Column {
 	flags := []string{"-json"}
 	if os.Getenv("SERVERS") == "all" {
 		flags = append(flags, "-short") // what takes a minute takes more than an hour on all of them
+	}
+	if server.HasFileStore() {
+		flags = append(flags, oneAtATime...)
 	}
 	cmd, err := testCommand(server, "live", flags...)
 	if err != nil {

@@ -51,7 +51,7 @@ func recordServer(ctx context.Context, name string) (err error) {
 			return err
 		}
 	}
-	cmd, err := testCommand(server, "record", "-p=1", "-parallel=1")
+	cmd, err := testCommand(server, "record", oneAtATime...)
 	if err != nil {
 		return err
 	}

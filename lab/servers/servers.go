@@ -69,6 +69,10 @@ type Server struct {
 	storage  *storage  // nil unless artifacts are on S3
 }
 
+// HasFileStore reports whether the server keeps its runs in files. Such a server looks through all experiments for a
+// run, and responds with 500 if one of them is deleted meanwhile.
+func (s *Server) HasFileStore() bool { return s.spec.Store == scenario.StoreFile }
+
 // Start installs the named server if need be, starts it, and returns once it
 // responds. Canceling ctx later does not stop the server: call Stop.
 func Start(ctx context.Context, name string, opts Options) (*Server, error) {
