@@ -19,13 +19,13 @@ func require(op string, namesAndValues ...string) error {
 
 // requireText refuses an empty key, and a key or value that is not valid UTF-8.
 func requireText(op, name, key string, values ...string) error {
-	if err := require(op, name, key); err != nil {
-		return err
+	switch {
+	case key == "":
+		return require(op, name, key)
+	case !utf8.ValidString(key), slices.ContainsFunc(values, isNotUTF8):
+		return invalid(op, "the %s %q, or its value, is not valid UTF-8", name, key)
 	}
-	if utf8.ValidString(key) && !slices.ContainsFunc(values, isNotUTF8) {
-		return nil
-	}
-	return invalid(op, "the %s %q, or its value, is not valid UTF-8", name, key)
+	return nil
 }
 
 func isNotUTF8(text string) bool { return !utf8.ValidString(text) }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/mlflow-go/mlflow/gen"
@@ -131,10 +132,20 @@ func (c *Client) sendPart(ctx context.Context, runID string, part batch) error {
 	if slices.ContainsFunc(part.metrics, isNaN) {
 		op.finalRefusal = duplicatePoint
 	}
-	return do(ctx, c, op, gen.LogBatchRequest{
-		RunID: runID, Metrics: fromMetrics(part.metrics), Params: fromParams(part.params), Tags: part.tags,
+	list, _ := metricLists.Get().(*[]gen.Metric)
+	*list = fromMetrics((*list)[:0], part.metrics)
+	err := do(ctx, c, op, gen.LogBatchRequest{
+		RunID: runID, Metrics: *list, Params: fromParams(part.params), Tags: part.tags,
 	})
+	clear(*list) // of the caller's strings
+	if len(*list) <= defaultBatchLimits.Metrics {
+		metricLists.Put(list)
+	}
+	return err
 }
+
+// metricLists is memory for the metrics of requests, which nobody looks at once they are JSON.
+var metricLists = sync.Pool{New: func() any { return new([]gen.Metric) }}
 
 // checkBatch refuses a batch, before any part of it is sent, for what would keep a later part from being sent.
 func checkBatch(runID string, metrics []Metric, params []Param, tags map[string]string) error {

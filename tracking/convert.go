@@ -214,10 +214,11 @@ func inputTags(tags map[string]string) []gen.InputTag {
 	return list
 }
 
-func fromMetrics(metrics []Metric) []gen.Metric {
-	list := make([]gen.Metric, len(metrics))
-	for i, m := range metrics {
-		list[i] = fromMetric(m)
+// fromMetrics appends metrics to a list.
+func fromMetrics(list []gen.Metric, metrics []Metric) []gen.Metric {
+	list = slices.Grow(list, len(metrics))
+	for _, m := range metrics {
+		list = append(list, fromMetric(m))
 	}
 	return list
 }
