@@ -175,15 +175,21 @@ func (c *Call) attempt(request *http.Request) Outcome {
 		return failed(reasonOf(caller, ctx, newURLError(request, err)), progress)
 	}
 	defer c.client.leave()
-	response, err := c.client.http.Do(request)
-	if err == nil && response.StatusCode < 100 { // net/http lets it pass
-		err = newURLError(request, fmt.Errorf("malformed HTTP status %d", response.StatusCode))
-		response.Body.Close()
-	}
+	response, err := c.client.send(request)
 	if err != nil {
 		return failed(reasonOf(caller, ctx, err), progress)
 	}
 	return c.read(caller, request, response, progress, c.operation.OfProgram)
+}
+
+// send sends a request, and refuses a response whose status is none.
+func (c *Client) send(request *http.Request) (*http.Response, error) {
+	response, err := c.http.Do(request)
+	if err == nil && response.StatusCode < 100 { // net/http lets it pass
+		response.Body.Close()
+		return nil, newURLError(request, fmt.Errorf("malformed HTTP status %d", response.StatusCode))
+	}
+	return response, err
 }
 
 // read reads the response to an attempt. An error status says enough, even if its body came too late.

@@ -96,7 +96,7 @@ func (c *Call) attemptStream(request *http.Request) Outcome {
 		}
 	}
 	progress.guardBody(request)
-	response, err := c.client.http.Do(request)
+	response, err := c.client.send(request)
 	if failed := upload.failure(); failed != nil {
 		if err == nil {
 			response.Body.Close()
