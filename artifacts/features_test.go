@@ -1,9 +1,6 @@
 package artifacts_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -39,24 +36,14 @@ func TestBasicAuthArtifacts(t *testing.T) {
 func TestWorkspaceArtifacts(t *testing.T) {
 	scenario.RunWith(t, scenario.FeatureWorkspaces, func(t *testing.T, s *scenario.Session) {
 		s.LiveOnly("recordings do not hold the header that names a workspace")
-		name := strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(s.Name("artifacts")))
-		body, err := json.Marshal(map[string]string{"name": name})
-		require.NoError(t, err)
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URI+"/api/3.0/mlflow/workspaces", bytes.NewReader(body))
-		require.NoError(t, err)
-		request.Header.Set("Content-Type", "application/json")
-		response, err := s.HTTPClient().Do(request)
-		require.NoError(t, err)
-		require.NoError(t, response.Body.Close())
-		require.Equal(t, http.StatusCreated, response.StatusCode)
-
+		name := s.NewWorkspace("artifacts")
 		client := newScenarioClient(t, s, mlflow.WithWorkspace(name))
 		files, run := client.Artifacts(), newRun(t, s, client)
 		want := tree()
 		require.NoError(t, files.LogArtifacts(t.Context(), run, "", want))
 		requireSame(t, want, files.FS(t.Context(), run))
 		require.NoError(t, files.DeleteArtifact(t.Context(), run, "folder"))
-		_, err = newScenarioClient(t, s).Artifacts().ListArtifacts(t.Context(), run, "")
+		_, err := newScenarioClient(t, s).Artifacts().ListArtifacts(t.Context(), run, "")
 		assert.ErrorIs(t, err, tracking.ErrNotFound, "another workspace")
 	})
 }

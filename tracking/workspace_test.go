@@ -1,9 +1,6 @@
 package tracking_test
 
 import (
-	"bytes"
-	"encoding/json"
-	"net/http"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -16,29 +13,15 @@ import (
 
 const notInRecordings = "recordings do not hold the header that names a workspace"
 
-func newWorkspace(t *testing.T, s *scenario.Session, name string) {
-	t.Helper()
-	body, err := json.Marshal(map[string]string{"name": name})
-	require.NoError(t, err)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URI+"/api/3.0/mlflow/workspaces", bytes.NewReader(body))
-	require.NoError(t, err)
-	request.Header.Set("Content-Type", "application/json")
-	response, err := s.HTTPClient().Do(request)
-	require.NoError(t, err)
-	require.NoError(t, response.Body.Close())
-	require.Equal(t, http.StatusCreated, response.StatusCode)
-}
-
 func TestWorkspaceKeepsExperimentsApart(t *testing.T) {
 	scenario.RunWith(t, scenario.FeatureWorkspaces, func(t *testing.T, s *scenario.Session) {
 		s.LiveOnly(notInRecordings)
-		newWorkspace(t, s, "vision")
-		newWorkspace(t, s, "speech")
+		vision, speech := s.NewWorkspace("vision"), s.NewWorkspace("speech")
 		ctx, name := t.Context(), s.Name("same")
 		clients := map[string]*tracking.Client{
-			"":       newScenarioClient(t, s),
-			"vision": newScenarioClient(t, s, mlflow.WithWorkspace("vision")),
-			"speech": newScenarioClient(t, s, mlflow.WithWorkspace("speech")),
+			"":     newScenarioClient(t, s),
+			vision: newScenarioClient(t, s, mlflow.WithWorkspace(vision)),
+			speech: newScenarioClient(t, s, mlflow.WithWorkspace(speech)),
 		}
 		runs := make(map[string]tracking.RunInfo)
 		for workspace, client := range clients {
