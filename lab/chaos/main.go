@@ -40,7 +40,7 @@ func main() {
 }
 
 func run(ctx context.Context, seed uint64, count int, limit time.Duration, withLoad bool) error {
-	if err := servers.Install(ctx, servers.Newest); err != nil {
+	if err := servers.Install(ctx, servers.Default); err != nil {
 		return err
 	}
 	if withLoad {
@@ -69,7 +69,7 @@ func run(ctx context.Context, seed uint64, count int, limit time.Duration, withL
 func onServer(ctx context.Context, limit time.Duration, check func(context.Context, *servers.Server) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("took longer than %s", limit))
 	defer cancel()
-	server, err := servers.Start(ctx, servers.Newest, servers.Options{})
+	server, err := servers.Start(ctx, servers.Default, servers.Options{})
 	if err != nil {
 		return err
 	}

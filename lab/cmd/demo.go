@@ -59,7 +59,7 @@ func demoWithServer(ctx context.Context) (err error) {
 // serveCommand returns the command that serves a server's data at the same address again.
 func serveCommand(server *servers.Server) string {
 	command := "make server"
-	if server.Name != servers.Newest {
+	if server.Name != servers.Default {
 		command = "SERVER=" + server.Name + " " + command
 	}
 	if server.Port() != defaultPort {
@@ -136,7 +136,7 @@ func start(ctx context.Context, port int) (*servers.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := cmp.Or(os.Getenv("SERVER"), servers.Newest)
+	name := cmp.Or(os.Getenv("SERVER"), servers.Default)
 	if err := servers.CheckName(name); err != nil {
 		return nil, fmt.Errorf("SERVER: %w", err)
 	}

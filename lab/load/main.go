@@ -50,7 +50,7 @@ func main() {
 
 func run(ctx context.Context) error {
 	small := flag.Bool("small", false, "a minute of it")
-	names := flag.String("servers", servers.Newest+" "+servers.Newest+"-postgres", "which servers")
+	names := flag.String("servers", servers.Default+" "+servers.Default+"-postgres", "which servers")
 	workers := flag.String("workers", "1 4", "of the server")
 	metrics := flag.Int("metrics", 1_000_000, "in the single LogBatch")
 	seconds := flag.Float64("seconds", 8, "how long clients start calls for one row")
@@ -63,7 +63,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	if *small {
-		*names, *workers, *metrics, *seconds = servers.Newest, "1", 20_000, 1
+		*names, *workers, *metrics, *seconds = servers.Default, "1", 20_000, 1
 	}
 	fmt.Printf("%s, %s/%s, %d cores for servers and clients, %s.\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), time.Now().Format(time.DateOnly))

@@ -45,7 +45,7 @@ func main() {
 
 // compete starts a server and the processes, and compares.
 func compete(ctx context.Context, keys int, seed uint64) error {
-	server, err := servers.Start(ctx, servers.Newest, servers.Options{})
+	server, err := servers.Start(ctx, servers.Default, servers.Options{})
 	if err != nil {
 		return err
 	}

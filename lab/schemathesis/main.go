@@ -45,7 +45,7 @@ func run(ctx context.Context, seed uint64, examples int) error {
 	if err != nil {
 		return err
 	}
-	server, err := servers.Start(ctx, servers.Newest, servers.Options{})
+	server, err := servers.Start(ctx, servers.Default, servers.Options{})
 	if err != nil {
 		return err
 	}

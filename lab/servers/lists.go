@@ -2,8 +2,8 @@ package servers
 
 import "slices"
 
-// Newest is the newest MLflow release that installs plainly.
-const Newest = "3.17.2"
+// Default is the release that the programs of lab use unless told otherwise; most figures in docs/ are of it.
+const Default = "3.17.2"
 
 // Generations are one release of each generation.
 var Generations = []string{"2.9.2", "2.17.2", "2.22.5", "3.1.4", "3.17.2", "3.18.0"}

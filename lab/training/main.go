@@ -36,7 +36,7 @@ type plan struct {
 func main() {
 	var p plan
 	var child childPlan
-	flag.StringVar(&p.server, "server", servers.Newest, "the name of the server")
+	flag.StringVar(&p.server, "server", servers.Default, "the name of the server")
 	flag.DurationVar(&p.duration, "for", 10*time.Minute, "how long the training takes")
 	flag.IntVar(&p.rate, "rate", 100, "points a second")
 	flag.IntVar(&p.restarts, "restarts", 5, "how often the server is killed and started again, in each part")
