@@ -42,9 +42,10 @@ import (
 //
 // A server that cannot be reached, responds with 429 or 5xx, or with something that is not MLflow's, such as a login
 // page, is no failure: values stay queued, in order, and are sent again after waits that grow to 15 seconds, or as long
-// as the server's Retry-After asks, at most 5 minutes. So it is with a 401 while a token source may bring another token, or
-// credentials come from a request editor or the program's own HTTP client. The client's [RetryPolicy] has no part in it, but its time limit
-// of an attempt counts. A run with a slow or failing request holds up no other run, as long as fewer than six do.
+// as the server's Retry-After asks, at most 5 minutes. So it is with a 401 while a token source may bring another token,
+// or credentials come from a request editor or the program's own HTTP client. The client's [RetryPolicy] has no part in
+// it, but its time limit of an attempt counts. A run with a slow or failing request holds up no other run, as long as
+// fewer than six do.
 //
 // Since a request may be sent again after its response was lost, a point arrives once on SQL stores, and perhaps more
 // than once on file stores.

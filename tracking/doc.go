@@ -22,6 +22,10 @@
 // A [Metric] can have any float64 value. Servers with an SQL store keep an infinity as plus or minus [math.MaxFloat64],
 // and SQLite stores -0 as 0. NaN is returned as NaN. Before MLflow 3.17 filters compare NaN as if it were 0.
 //
+// Keys of metrics, params and tags have at most 250 characters: letters and digits of any script, '_', '-', '.', '/',
+// spaces and, from MLflow 2.16 on unless the server runs on Windows, ':'. A key must look like a relative path in its
+// shortest form: servers refuse "/a", "a/", "a//b", "./a" and "..".
+//
 // # Paging
 //
 // A search returns one page, of at most 1000 results by default, and a token for the next page. Only an empty token
