@@ -91,15 +91,17 @@ func (d *download) openPastProxy(ctx context.Context) (io.ReadCloser, error) {
 	if !info.presignedOnly && (!info.multipartDownloads || d.client.lacksNow(d.root, directDownloads)) {
 		return nil, nil
 	}
-	presigned, err := callAt[gen.GetPresignedDownloadURLResult](d.root.proxy,
-		mayCrash(d.method),
-		func(g gen.Client) (*http.Response, error) {
-			return g.GetPresignedDownloadURL(ctx, d.root.at(d.file.Path))
-		})
-	var body io.ReadCloser
-	if err == nil {
-		body, err = d.getURL(ctx, presigned.URL, presigned.Headers, !info.presignedOnly)
-	}
+	body, err := d.getURL(func() (*http.Request, error) {
+		presigned, err := callAt[gen.GetPresignedDownloadURLResult](d.root.proxy,
+			mayCrash(d.method),
+			func(g gen.Client) (*http.Response, error) {
+				return g.GetPresignedDownloadURL(ctx, d.root.at(d.file.Path))
+			})
+		if err != nil {
+			return nil, err
+		}
+		return newStorageRequest(ctx, d.method, http.MethodGet, presigned.URL, presigned.Headers)
+	}, !info.presignedOnly)
 	if (lacksIt(err) || unreachable(err)) && !info.presignedOnly {
 		d.client.noteLack(d.root, directDownloads)
 		return nil, nil
@@ -113,15 +115,17 @@ func (d *download) openDirectly(ctx context.Context) (io.ReadCloser, error) {
 	if d.client.lacksNow(d.root, presignedDownloads) {
 		return nil, nil
 	}
-	presigned, err := callAt[gen.CreatePresignedDownloadURLResult](d.client.home(),
-		mayCrash(d.method),
-		func(g gen.Client) (*http.Response, error) {
-			return g.CreatePresignedDownloadURL(ctx, gen.CreatePresignedDownloadURLRequest{RunID: d.runID, Path: d.file.Path})
-		})
-	var body io.ReadCloser
-	if err == nil {
-		body, err = d.getURL(ctx, presigned.PresignedURL, presigned.Headers, true)
-	}
+	body, err := d.getURL(func() (*http.Request, error) {
+		presigned, err := callAt[gen.CreatePresignedDownloadURLResult](d.client.home(),
+			mayCrash(d.method),
+			func(g gen.Client) (*http.Response, error) {
+				return g.CreatePresignedDownloadURL(ctx, gen.CreatePresignedDownloadURLRequest{RunID: d.runID, Path: d.file.Path})
+			})
+		if err != nil {
+			return nil, err
+		}
+		return newStorageRequest(ctx, d.method, http.MethodGet, presigned.PresignedURL, presigned.Headers)
+	}, true)
 	if lacksIt(err) || unreachable(err) {
 		d.client.noteLack(d.root, presignedDownloads)
 		return nil, nil
@@ -165,15 +169,17 @@ func isAttachment(response *http.Response) bool {
 	return strings.HasPrefix(response.Header.Get("Content-Disposition"), "attachment;")
 }
 
-// getURL opens a file at a URL that the server made. It is asked for once if there is another way.
-func (d *download) getURL(ctx context.Context, target string, headers map[string]string, once bool) (io.ReadCloser, error) {
-	request, err := newStorageRequest(ctx, d.method, http.MethodGet, target, headers)
+// getURL opens a file at a URL that the server makes, and makes anew if the download has to go on later. It is asked for
+// once if there is another way.
+func (d *download) getURL(presign func() (*http.Request, error), once bool) (io.ReadCloser, error) {
+	request, err := presign()
 	if err != nil {
 		return nil, err
 	}
 	operation := d.downloads()
 	operation.Once = once
 	call := d.client.transport.Storage().NewCall(operation)
+	call.Renew = presign
 	response, _ := call.Do(request)
 	if outcome := call.Outcome(); outcome.Kind != transport.Success {
 		return nil, failed(d.method, outcome)

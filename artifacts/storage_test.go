@@ -7,9 +7,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -66,6 +68,43 @@ func TestStorageOutOfReach(t *testing.T) {
 	require.NoError(t, client.LogArtifact(t.Context(), anyRun, "c", strings.NewReader("0123456789")))
 	assert.Equal(t, "0123456789", f.files["c"])
 	assert.Equal(t, 1, f.count("/mpu/abort/"))
+}
+
+// A download that is cut goes on with a new URL: the first one may have expired.
+func TestADownloadGoesOnWithANewURL(t *testing.T) {
+	t.Parallel()
+	const content = "0123456789"
+	asked := 0
+	storage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		if r.URL.Query().Get("signature") != strconv.Itoa(asked) {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		w.Header().Set("ETag", `"tag"`)
+		if asked == 1 {
+			w.Header().Set("Accept-Ranges", "bytes")
+			w.Header().Set("Content-Length", strconv.Itoa(len(content)))
+			io.WriteString(w, content[:4]) // the server cuts what is shorter than it said
+			return
+		}
+		http.ServeContent(w, r, "", time.Time{}, strings.NewReader(content))
+	}))
+	defer storage.Close()
+	f := newFake(t)
+	f.files["a"] = content
+	f.wantsStorage(storage.URL)
+	given, says := 0, f.before
+	f.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.Path, "/presigned/") {
+			given++
+			fmt.Fprintf(w, `{"url": "%s/file?signature=%d"}`, storage.URL, given)
+			return true
+		}
+		return says(w, r)
+	}
+	assert.Equal(t, content, download(t, f.client(t), anyRun, "a"))
+	assert.Equal(t, 2, given)
 }
 
 // An upload in parts that fails, or whose context ends, is given up.

@@ -43,6 +43,9 @@ type Call struct {
 	HasRun func(context.Context) (bool, error)
 	// Content, if set, is the body of the request in place of its own.
 	Content *Content
+	// Renew, if set, makes the request with which a download that was cut goes on, in place of the first one: its URL may
+	// have expired.
+	Renew func() (*http.Request, error)
 
 	client    *Client
 	operation Operation

@@ -365,6 +365,12 @@ func (d *resumedDownload) resume(broken error) error {
 		return broken
 	}
 	request := d.request.Clone(ctx)
+	if d.call.Renew != nil {
+		var err error
+		if request, err = d.call.Renew(); err != nil {
+			return broken
+		}
+	}
 	request.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.offset))
 	request.Header.Set("If-Range", d.tag)
 	o = d.call.run(request)
