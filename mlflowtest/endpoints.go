@@ -180,7 +180,7 @@ var endpoints = []*endpoint{
 		params: []param{
 			requiredText("run_id"), requiredText("key"),
 			{name: "value", required: true, typed: isFloat},
-			{name: "timestamp", required: true, typed: isInt},
+			{name: "timestamp", required: true, typed: isInt, typeFirst: true},
 			optionalInt("step"), optionalText("model_id"), optionalText("dataset_name"), optionalText("dataset_digest"),
 		},
 		serve: (*store).logMetric,

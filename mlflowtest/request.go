@@ -151,10 +151,11 @@ func unreadable(value any) bool {
 
 // A param is a member of a request that the server checks.
 type param struct {
-	name     string
-	required bool
-	typed    check   // counts only if the message could not be read to its end
-	checks   []check // count always
+	name      string
+	required  bool
+	typed     check   // counts only if the message could not be read to its end
+	typeFirst bool    // before it counts whether there is a value
+	checks    []check // count always
 }
 
 // A check returns an error if a value is not what it must be.
@@ -167,6 +168,11 @@ func (p param) check(members *object, whole bool) error {
 	}
 	if !ok && !p.required {
 		return nil
+	}
+	if p.typeFirst && !whole {
+		if err := p.typed(p.name, value); err != nil {
+			return err
+		}
 	}
 	if p.required && (value == nil || value == "") {
 		return invalid("Missing value for required parameter '%s'.", p.name)

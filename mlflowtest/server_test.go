@@ -194,6 +194,7 @@ func TestOddRequests(t *testing.T) {
 		"a list":              {method: "POST", target: "/api/2.0/mlflow/runs/delete", body: `[]`, header: []string{"Content-Type", "application/json"}, status: 400, want: "real server responds to this with status 500"},
 		"no JSON, a search":   {method: "POST", target: "/api/2.0/mlflow/runs/search", body: `{"experiment_ids": ["0"`, header: []string{"Content-Type", "application/json"}, status: 200, want: "{}"},
 		"no JSON, a deletion": {method: "POST", target: "/api/2.0/mlflow/runs/delete", body: `{"run_id"`, header: []string{"Content-Type", "application/json"}, status: 400, want: "Missing value"},
+		"infinity, no time":   {method: "POST", target: "/api/2.0/mlflow/runs/log-metric", body: `{"run_id": "a", "key": "a", "value": 1e999}`, header: []string{"Content-Type", "application/json"}, status: 400, want: "real server responds to this with status 500"},
 		"null lists":          {method: "POST", target: "/api/2.0/mlflow/runs/log-batch", body: `{"run_id": "a", "metrics": null}`, header: []string{"Content-Type", "application/json"}, status: 400, want: "real server responds to this with status 500"},
 	} {
 		t.Run(name, func(t *testing.T) {
