@@ -124,7 +124,7 @@ func (c *Client) metricHistoryPage(ctx context.Context, runID, key string, size 
 type SampleOption interface{ applyToSample(*sampleSettings) }
 
 type sampleSettings struct {
-	first, last int64
+	first, last *int64
 	maxPoints   *int
 }
 
@@ -132,9 +132,11 @@ type sampleOption func(*sampleSettings)
 
 func (o sampleOption) applyToSample(s *sampleSettings) { o(s) }
 
-// WithStepRange leaves out the values at steps before the first and after the last.
+// WithStepRange leaves out the values at steps before the first and after the last. MLflow 2.11, and no other release,
+// goes through all numbers of the range, and ends a request that takes more than 30 seconds: give it no range of more than
+// some millions of steps.
 func WithStepRange(first, last int64) SampleOption {
-	return sampleOption(func(s *sampleSettings) { s.first, s.last = first, last })
+	return sampleOption(func(s *sampleSettings) { s.first, s.last = &first, &last })
 }
 
 // WithMaxPoints sets how many values of each run to return. The default is 2500, which is also the most that servers
@@ -155,8 +157,10 @@ const (
 // needs. They are spread over the whole history or over [WithStepRange], and at most 2500 for each run, or as many as
 // [WithMaxPoints] says; a history that has no more is complete. The first and the last value are always among them,
 // except that MLflow 3.11 and later return only the last one if no more than one is wanted. The values of a run are
-// sorted by step, then timestamp, then value. MLflow before 3.11 chooses steps rather than values, the same for all runs
-// of a request, and returns each value of a chosen step, which can be more than were asked for.
+// sorted by step, then timestamp, then value.
+//
+// MLflow before 3.11 leaves out negative steps, unless WithStepRange asks for them. It chooses steps rather than values,
+// the same for all runs of a request, and returns each value of a chosen step, which can be more than were asked for.
 //
 // Runs that have no value of the metric are not in the map, and neither are missing runs, except that servers with a
 // file store respond with [ErrNotFound]. Any number of runs may be given; up to 100 go into one request. Without run IDs
@@ -169,8 +173,7 @@ const (
 func (c *Client) SampleMetricHistory(
 	ctx context.Context, runIDs []string, key string, opts ...SampleOption,
 ) (map[string][]Metric, error) {
-	// Without a range MLflow 2.11 to 3.10 leaves out negative steps.
-	s := sampleSettings{first: math.MinInt64, last: math.MaxInt64}
+	var s sampleSettings
 	for _, option := range opts {
 		option.applyToSample(&s)
 	}
@@ -180,7 +183,7 @@ func (c *Client) SampleMetricHistory(
 	samples := make(map[string][]Metric)
 	for _, ids := range sampleRequests(distinct(runIDs), key) {
 		byRun, err := send(ctx, c, sampleMetricHistory, &gen.SampleMetricHistoryParams{
-			RunIDs: ids, MetricKey: key, StartStep: &s.first, EndStep: &s.last, MaxResults: s.maxPoints,
+			RunIDs: ids, MetricKey: key, StartStep: s.first, EndStep: s.last, MaxResults: s.maxPoints,
 		}, toMetricsByRun)
 		if err != nil {
 			return nil, err

@@ -113,6 +113,14 @@ func TestSampleMetricHistory(t *testing.T) {
 			return
 		}
 		require.NoError(t, err)
+		inDefault := logged
+		if s.Server.Before("3.11") {
+			inDefault = logged[1:] // no negative steps
+		}
+		assert.Equal(t, map[string][]tracking.Metric{run.RunID: inDefault, other.RunID: short}, samples)
+
+		samples, err = client.SampleMetricHistory(t.Context(), ids, "loss", tracking.WithStepRange(-1000, 1000))
+		require.NoError(t, err)
 		assert.Equal(t, map[string][]tracking.Metric{run.RunID: logged, other.RunID: short}, samples)
 
 		samples, err = client.SampleMetricHistory(t.Context(), ids, "loss", tracking.WithStepRange(2, 5))
@@ -124,7 +132,7 @@ func TestSampleMetricHistory(t *testing.T) {
 		sample := samples[run.RunID]
 		assert.Less(t, len(sample), 10)
 		assert.Greater(t, len(sample), 2)
-		assert.Equal(t, logged[0], sample[0])
+		assert.Equal(t, inDefault[0], sample[0])
 		assert.Equal(t, logged[20], sample[len(sample)-1])
 		assert.Subset(t, logged, sample)
 		assert.Equal(t, short, samples[other.RunID])

@@ -379,7 +379,7 @@ var operations = []operation{
 			return err
 		},
 		route: "GET /api/2.0/mlflow/metrics/get-history-bulk-interval",
-		query: "run_ids=r1&metric_key=a+b%2Fc%2Bd%26e%3D%C3%BC&start_step=-9223372036854775808&end_step=9223372036854775807",
+		query: "run_ids=r1&metric_key=a+b%2Fc%2Bd%26e%3D%C3%BC",
 		reply: `{}`,
 	},
 	{

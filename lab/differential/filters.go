@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // objectOf writes an object without oddities.
 func (g *generator) objectOf(members []member) string {
@@ -28,10 +31,14 @@ func (g *generator) filter(condition func() string) string {
 	}
 	filter := strings.Join(conditions, pick(g, " AND ", " AND ", " and ", "  AND\n"))
 	if g.chance(15) {
-		filter = g.damage(filter)
+		filter = spaceAfterDot.ReplaceAllString(g.damage(filter), "$1$2")
 	}
 	return filter
 }
+
+// spaceAfterDot is left out: whether what follows belongs to the name depends on which words the real server's library for
+// SQL takes for SQL's own.
+var spaceAfterDot = regexp.MustCompile(`([\pL_"` + "`" + `]\.)\s+([\pL_])`)
 
 // damage removes, doubles or adds a character.
 func (g *generator) damage(text string) string {
