@@ -97,7 +97,7 @@ func TestDeleteArtifact(t *testing.T) {
 		require.NoError(t, files.DeleteArtifact(t.Context(), run, "a/b"), "again")
 		require.NoError(t, files.DeleteArtifact(t.Context(), run, "nothing"))
 		err := files.DeleteArtifact(t.Context(), run, "a/d.txt")
-		if s.Server.Before("2.10") {
+		if s.Server.Before("2.17") {
 			var failure *tracking.Error
 			require.ErrorAs(t, err, &failure)
 			assert.Equal(t, 500, failure.StatusCode)

@@ -11,7 +11,7 @@ import (
 
 // DeleteArtifact deletes a file of a run, or a folder with all that is in it. What does not exist is deleted without an
 // error. Only artifacts that are kept behind a server can be deleted; all others are [tracking.ErrUnsupported]. MLflow
-// 2.9 cannot delete a single file from a folder of its own, and responds with status 500.
+// before 2.17 cannot delete a single file from a folder of its own, and responds with status 500.
 //
 // GET /api/2.0/mlflow/runs/get
 // DELETE /api/2.0/mlflow-artifacts/artifacts/{artifact_path}
