@@ -178,21 +178,23 @@ func (c *Call) attempt(request *http.Request) Outcome {
 		return failed(reasonOf(caller, ctx, newURLError(request, err)), progress)
 	}
 	defer c.client.leave()
-	response, err := c.client.send(request)
+	response, err := c.client.http.Do(request)
+	if err == nil {
+		err = checkStatus(request, response)
+	}
 	if err != nil {
 		return failed(reasonOf(caller, ctx, err), progress)
 	}
 	return c.read(caller, request, response, progress, c.operation.OfProgram)
 }
 
-// send sends a request, and refuses a response whose status is none.
-func (c *Client) send(request *http.Request) (*http.Response, error) {
-	response, err := c.http.Do(request)
-	if err == nil && response.StatusCode < 100 { // net/http lets it pass
-		response.Body.Close()
-		return nil, newURLError(request, fmt.Errorf("malformed HTTP status %d", response.StatusCode))
+// checkStatus closes a response whose status is none, which net/http lets pass.
+func checkStatus(request *http.Request, response *http.Response) error {
+	if response.StatusCode >= 100 {
+		return nil
 	}
-	return response, err
+	response.Body.Close()
+	return newURLError(request, fmt.Errorf("malformed HTTP status %d", response.StatusCode))
 }
 
 // read reads the response to an attempt. An error status says enough, even if its body came too late.

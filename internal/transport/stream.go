@@ -96,7 +96,10 @@ func (c *Call) attemptStream(request *http.Request) Outcome {
 		}
 	}
 	progress.guardBody(request)
-	response, err := c.client.send(request)
+	response, err := c.client.http.Do(request)
+	if err == nil {
+		err = checkStatus(request, response)
+	}
 	if failed := upload.failure(); failed != nil {
 		if err == nil {
 			response.Body.Close()
