@@ -68,8 +68,8 @@ func (d *download) open(ctx context.Context) (io.ReadCloser, error) {
 	if body != nil || err != nil {
 		return body, err
 	}
-	// Before MLflow 3.3 the proxy cannot say the name of such a file in a header.
-	if hasNoLatin1(d.file.Path) && d.root.proxy == d.client.home() {
+	// Before MLflow 3.13 the proxy cannot say the name of such a file in a header: beyond Latin-1 before 3.3, ASCII since.
+	if !isASCII(d.file.Path) && d.root.proxy == d.client.home() {
 		return d.read(ctx)
 	}
 	return d.get(d.root.proxy, func(g gen.Client) (*http.Response, error) {
@@ -77,8 +77,8 @@ func (d *download) open(ctx context.Context) (io.ReadCloser, error) {
 	})
 }
 
-func hasNoLatin1(path string) bool {
-	return strings.ContainsFunc(path, func(r rune) bool { return r > unicode.MaxLatin1 })
+func isASCII(path string) bool {
+	return !strings.ContainsFunc(path, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 // openPastProxy opens a file in object storage behind the server, if the operator wants that. It returns nothing if the

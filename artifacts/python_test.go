@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 
@@ -30,12 +31,12 @@ func needPython(t *testing.T, s *scenario.Session) {
 }
 
 // forPython returns files whose names Python's client can move, too: it takes ? and ; for the end of a name, drops a
-// space at either end, and before 3.3 a server does not send it a file with a name beyond Latin-1.
+// space at either end, and before 3.13 servers send it no file with a name beyond Latin-1 (before 3.3) or ASCII.
 func forPython(s *scenario.Session) fstest.MapFS {
 	files := fstest.MapFS{"folder/empty": {}, "large": {Data: noise(3 << 20)}}
 	for _, name := range awkwardNames {
-		isLatin := !strings.ContainsFunc(name, func(r rune) bool { return r > 0xff })
-		if !strings.ContainsAny(name, "?;") && strings.TrimSpace(name) == name && (isLatin || !s.Server.Before("3.3")) {
+		isASCII := !strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII })
+		if !strings.ContainsAny(name, "?;") && strings.TrimSpace(name) == name && (isASCII || !s.Server.Before("3.13")) {
 			files["folder/"+name] = &fstest.MapFile{Data: []byte("this is " + name)}
 		}
 	}

@@ -11,9 +11,10 @@ var Generations = []string{"2.9.2", "2.17.2", "2.22.5", "3.1.4", "3.17.2", "3.18
 // Recorded are the servers whose exchanges are kept in testdata: the generations, and two that ask for credentials.
 var Recorded = slices.Concat(Generations, []string{"2.22.5-basicauth", "3.17.2-basicauth"})
 
-// Matrix are the servers that the tests run against by default: those recorded, each kind of store, and what can be
-// switched on.
+// Matrix are the servers that the tests run against by default: those recorded, one between 3.2 and 3.13, which serves
+// files as neither does, each kind of store, and what can be switched on.
 var Matrix = slices.Concat(Recorded, []string{
+	"3.10.1",
 	"2.22.5-postgres", "3.17.2-postgres",
 	"2.9.2-file", "2.22.5-file", "3.1.4-file", "3.17.2-file",
 	"3.17.2-workspaces",
