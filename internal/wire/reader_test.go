@@ -19,7 +19,7 @@ type node struct {
 	Text    string       `json:"text"`
 	Number  wire.Float64 `json:"number"`
 	Integer wire.Int64   `json:"integer"`
-	List    []node       `json:"list"`
+	List    []node       `json:"list,omitempty"` // none and an empty one are the same to the reader
 	Child   *node        `json:"child"`
 }
 
