@@ -12,6 +12,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/mlflow-go/mlflow/mlflowtest"
@@ -327,14 +328,10 @@ func ExampleError_byHand() {
 // exampleClient returns a client for a server in memory, with an experiment whose ID is 1. The server is unavailable for
 // the second request to log-batch.
 func exampleClient() *tracking.Client {
-	batches := 0
+	var batches atomic.Int64
 	handler := mlflowtest.NewHandler(mlflowtest.WithMiddleware(func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasSuffix(r.URL.Path, "/log-batch") {
-				batches++
-			}
-			if batches == 2 {
-				batches++
+			if strings.HasSuffix(r.URL.Path, "/log-batch") && batches.Add(1) == 2 {
 				http.Error(w, "down for a moment", http.StatusServiceUnavailable)
 				return
 			}
