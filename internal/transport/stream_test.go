@@ -117,7 +117,8 @@ func TestContentIsNotReadAfterItsAttempt(t *testing.T) {
 			most.Store(max(most.Load(), open.Add(1)))
 			return &zeros{closed: func() { open.Add(-1) }}, nil
 		}}
-		assert.Equal(t, transport.Unavailable, put(t, c.Streams(), content).Kind)
+		// The last attempt may end by the closed connection rather than the response: net/http takes what comes first.
+		assert.Contains(t, []transport.Kind{transport.Unavailable, transport.ConnectionLost}, put(t, c.Streams(), content).Kind)
 		assert.Equal(t, int64(1), most.Load(), "open at the same time")
 		assert.Zero(t, open.Load(), "open at the end")
 		time.Sleep(time.Second) // the server lingers before it closes a connection
