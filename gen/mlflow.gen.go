@@ -1860,7 +1860,7 @@ type SampleMetricHistoryParams struct {
 	MetricKey string  `form:"metric_key" json:"metric_key"`
 
 	// StartStep The first step to look at. Must come with `end_step`, and not be greater. Absent means the first one there is, and
-	// 0 before 3.11. 2.11 goes through all numbers from here to `end_step`, so that a wide range takes it for ever.
+	// 0 before 3.15. 2.11 goes through all numbers from here to `end_step`, so that a wide range takes it for ever.
 	StartStep *int64 `form:"start_step,omitempty" json:"start_step,omitempty"`
 
 	// EndStep The last step to look at.
