@@ -119,7 +119,8 @@ fmt: ## Format the code
 	@cd lab && $(LINT) fmt
 
 .PHONY: lint
-lint: ## Run go vet and the linters of .golangci.yml
+lint: ## Run go vet and the linters of .golangci.yml, and look for what a merge left behind
+	@! git grep -nE '^(<{7}|>{7}) '
 	@go vet ./...
 	@$(LINT) run
 	@cd lab && go vet ./... && $(LINT) run
