@@ -1859,8 +1859,9 @@ type SampleMetricHistoryParams struct {
 	RunIDs    []RunID `form:"run_ids" json:"run_ids"`
 	MetricKey string  `form:"metric_key" json:"metric_key"`
 
-	// StartStep The first step to look at. Must come with `end_step`, and not be greater. Absent means the first one there is, and
-	// 0 before 3.15. 2.11 goes through all numbers from here to `end_step`, so that a wide range takes it for ever.
+	// StartStep The first step to look at. Must come with `end_step`, and not be greater. Absent means the first one there is, but
+	// 0 before 3.15 and for file stores. 2.11 goes through all numbers from here to `end_step`, so that a wide range
+	// takes it for ever.
 	StartStep *int64 `form:"start_step,omitempty" json:"start_step,omitempty"`
 
 	// EndStep The last step to look at.

@@ -156,11 +156,12 @@ const (
 // SampleMetricHistory returns some of the values that a metric had in each of the given runs, by run ID: what a chart
 // needs. They are spread over the whole history or over [WithStepRange], and at most 2500 for each run, or as many as
 // [WithMaxPoints] says; a history that has no more is complete. The first and the last value are always among them,
-// except that MLflow 3.15 and later return only the last one if no more than one is wanted. The values of a run are
-// sorted by step, then timestamp, then value.
+// except that SQL stores from MLflow 3.15 on return only the last one if no more than one is wanted. The values of a run
+// are sorted by step, then timestamp, then value.
 //
-// MLflow before 3.15 leaves out negative steps, unless WithStepRange asks for them. It chooses steps rather than values,
-// the same for all runs of a request, and returns each value of a chosen step, which can be more than were asked for.
+// MLflow before 3.15, and a file store of any release, leave out negative steps, unless WithStepRange asks for them. They
+// choose steps rather than values, the same for all runs of a request, and return each value of a chosen step, which can
+// be more than were asked for.
 //
 // Runs that have no value of the metric are not in the map, and neither are missing runs, except that servers with a
 // file store respond with [ErrNotFound]. Any number of runs may be given; up to 100 go into one request. Without run IDs
