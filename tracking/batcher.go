@@ -78,6 +78,7 @@ type Batcher struct {
 	handling int                  // calls of the failure handler that are due or running
 	closed   bool                 // nothing is taken any more
 	ended    bool                 // nothing is sent any more
+	gaveUp   bool                 // Close has given up what was unsent
 	failures failureLog
 
 	scheduling bool

@@ -94,11 +94,12 @@ func (b *Batcher) flush(ctx context.Context) error {
 	}
 	b.wakeScheduler()
 	for b.hasUpTo(last) {
-		if err := b.waitForChange(ctx); err != nil {
-			return fmt.Errorf("mlflow: %d items are not sent yet: %w", b.counts.Queued, err)
-		}
-		if b.ended {
+		err := b.waitForChange(ctx)
+		switch {
+		case b.gaveUp:
 			return ErrBatcherClosed
+		case err != nil && b.hasUpTo(last):
+			return fmt.Errorf("mlflow: %d items are not sent yet: %w", b.counts.Queued, err)
 		}
 	}
 	return nil
@@ -159,6 +160,7 @@ func (b *Batcher) Close(ctx context.Context) error {
 
 // giveUp empties all queues, and returns what was in them.
 func (b *Batcher) giveUp(reason error) []*BatchFailure {
+	b.gaveUp = true
 	if b.spool != nil {
 		b.spool.keep = true
 		reason = fmt.Errorf("%w; it stays in the spool", reason)

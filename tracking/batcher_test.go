@@ -695,6 +695,30 @@ func TestFlushAndCloseEndWithTheirContext(t *testing.T) {
 	})
 }
 
+// The last response may come at the very moment at which the context ends.
+func TestFlushAndCloseFailOnlyIfSomethingIsUnsent(t *testing.T) {
+	onBatchServer(t, func(t *testing.T, s *batchServer) {
+		s.before = func(*http.Request, batchRequest) (*http.Response, error) {
+			time.Sleep(time.Second)
+			return nil, nil
+		}
+		for range 300 {
+			b := tracking.NewBatcher(s.client())
+			require.NoError(t, b.LogMetric(t.Context(), "r1", "loss", 1))
+			var others sync.WaitGroup
+			others.Go(func() {
+				err := b.Flush(within(t, time.Minute))
+				assert.Equal(t, b.Stats().Sent == 0, err != nil, "%v", err)
+			})
+			err := b.Close(within(t, time.Second))
+			others.Wait()
+			stats := b.Stats()
+			require.EqualValues(t, 1, stats.Sent+stats.Dropped)
+			require.Equal(t, stats.Dropped == 1, err != nil, "%v", err)
+		}
+	})
+}
+
 func TestABatcherWithoutItemsStartsNothing(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		_ = tracking.NewBatcher(s.client()) // a goroutine would keep the bubble from ending

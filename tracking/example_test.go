@@ -180,28 +180,33 @@ func ExampleNewBatcher() {
 	// Output: 100 stored, 0 refused, 0 unsent
 }
 
-// A process that is killed and started again goes on with what it had not sent.
+// A process that is killed and started again goes on with what it had not sent. The server is unavailable for the second
+// request to log-batch.
 func ExampleWithSpool() {
 	client := exampleClient()
+	ctx := context.Background()
 	dir, err := os.MkdirTemp("", "spool-") // in a program: a folder that outlasts it
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	run, err := client.CreateRun(context.Background(), "1")
+	run, err := client.CreateRun(ctx, "1")
 	if err != nil {
 		log.Fatal(err)
 	}
-	batcher := tracking.NewBatcher(client, tracking.WithSpool(dir))
-	if err := batcher.LogParam(context.Background(), run.Info.RunID, "rate", "0.1"); err != nil {
+	if err := client.LogBatch(ctx, run.Info.RunID, nil, []tracking.Param{{Key: "seed", Value: "1"}}, nil); err != nil {
 		log.Fatal(err)
 	}
-	giveUp, cancel := context.WithCancel(context.Background())
+	batcher := tracking.NewBatcher(client, tracking.WithSpool(dir))
+	if err := batcher.LogParam(ctx, run.Info.RunID, "rate", "0.1"); err != nil {
+		log.Fatal(err)
+	}
+	giveUp, cancel := context.WithCancel(ctx)
 	cancel()
-	fmt.Println(batcher.Close(giveUp) != nil)
+	fmt.Println(errors.Is(batcher.Close(giveUp), context.Canceled))
 
 	batcher = tracking.NewBatcher(client, tracking.WithSpool(dir))
-	fmt.Println(batcher.Close(context.Background()), batcher.Stats().Sent)
+	fmt.Println(batcher.Close(ctx), batcher.Stats().Sent)
 	// Output:
 	// true
 	// <nil> 1
