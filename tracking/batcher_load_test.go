@@ -5,9 +5,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -23,10 +21,7 @@ import (
 func TestABatcherUnderLoad(t *testing.T) {
 	t.Parallel()
 	const workers, runs = 64, 200
-	points := 100_000
-	if more, err := strconv.Atoi(os.Getenv("MLFLOW_TEST_POINTS")); err == nil {
-		points = more
-	}
+	points := numberIn("MLFLOW_TEST_POINTS", 100_000)
 	ids := make([]string, runs)
 	for i := range ids {
 		ids[i] = fmt.Sprint("run ", i)
