@@ -38,8 +38,9 @@ func (l BatchLimits) orDefault() BatchLimits {
 	}
 }
 
-// A BatchError tells how far [Client.LogBatch] came: how many metrics, params and tags, from the front, are known to
-// be stored. Tags count in the order of their keys. To go on, log what is left, with the same timestamps:
+// A BatchError says how far [Client.LogBatch] came: how many metrics, params and tags, from the front, are known to
+// be stored. (What a [Batcher] could not log is a [BatchFailure].) Tags count in the order of their keys. To continue, log
+// what is left, with the same timestamps:
 //
 //	var partial *tracking.BatchError
 //	if errors.As(err, &partial) {
@@ -54,7 +55,7 @@ func (l BatchLimits) orDefault() BatchLimits {
 //		}
 //	}
 //
-// More may be stored than is known: some or all of the request that failed. Going on logs that again, which changes
+// More may be stored than is known: some or all of the request that failed. Continuing logs that again, which changes
 // nothing on a server with an SQL store. A file store keeps those metrics a second time.
 type BatchError struct {
 	Metrics, Params, Tags int
@@ -73,9 +74,9 @@ func (e *BatchError) Unwrap() error { return e.Err }
 
 // LogBatch logs metrics, params and tags together, many times faster than one by one. It takes any number of them, and
 // sends as many requests as the [BatchLimits] ask for, one after the other: params and tags first, then the metrics in
-// their order. A metric without a timestamp is logged as of now. Nothing to log sends nothing.
+// their order. A metric without a timestamp gets the current time. Without items no request is sent.
 //
-// Errors: [*BatchError] when a request fails; it tells what was stored before, and unwraps to the [*Error] of that
+// Errors: [*BatchError] when a request fails; it says what was stored before, and unwraps to the [*Error] of that
 // request, which is as for [Client.LogMetric], [Client.LogParam] and [Client.SetTag]. A param that is given twice, even
 // with the same value, is [ErrInvalidArgument] before anything is sent. MLflow checks a request as a whole before it
 // stores any of it, but what the database refuses after that does not undo what was stored before.
@@ -93,10 +94,9 @@ func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, p
 	for rest.len() > 0 {
 		var part batch
 		part, rest = rest.cut(c.limits)
-		if stored.Err = c.logPart(ctx, runID, part); stored.Err != nil {
+		if stored.Err = c.logPart(ctx, part, func(batch) {}); stored.Err != nil {
 			return &stored
 		}
-		c.warnAllTruncated(ctx, part)
 		stored.Metrics += len(part.metrics)
 		stored.Params += len(part.params)
 		stored.Tags += len(part.tags)
@@ -104,30 +104,8 @@ func (c *Client) LogBatch(ctx context.Context, runID string, metrics []Metric, p
 	return nil
 }
 
-// logPart logs what goes into one request.
-func (c *Client) logPart(ctx context.Context, runID string, part batch) error {
-	err := c.sendPart(ctx, runID, part)
-	if c.leavesNaNs || !isStored(err) {
-		return err
-	}
-	nans, others := splitNaNs(part.metrics)
-	if len(nans) == 0 {
-		return err
-	}
-	if part.len() == 1 {
-		return nil
-	}
-	// This request has stored none of its metrics.
-	part.metrics = others
-	if part.len() > 0 {
-		if err := c.sendPart(ctx, runID, part); err != nil {
-			return err
-		}
-	}
-	return c.logNaNs(ctx, runID, nans)
-}
-
-func (c *Client) sendPart(ctx context.Context, runID string, part batch) error {
+// sendPart sends what goes into one request.
+func (c *Client) sendPart(ctx context.Context, part batch) error {
 	op := logBatch
 	if slices.ContainsFunc(part.metrics, isNaN) {
 		op.finalRefusal = duplicatePoint
@@ -135,11 +113,14 @@ func (c *Client) sendPart(ctx context.Context, runID string, part batch) error {
 	list, _ := metricLists.Get().(*[]gen.Metric)
 	*list = fromMetrics((*list)[:0], part.metrics)
 	err := do(ctx, c, op, gen.LogBatchRequest{
-		RunID: runID, Metrics: *list, Params: fromParams(part.params), Tags: part.tags,
+		RunID: part.runID, Metrics: *list, Params: fromParams(part.params), Tags: part.tags,
 	})
 	clear(*list) // of the caller's strings
 	if len(*list) <= defaultBatchLimits.Metrics {
 		metricLists.Put(list)
+	}
+	if err == nil {
+		c.warnAllTruncated(ctx, part)
 	}
 	return err
 }

@@ -4,30 +4,19 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
+	"math"
 	"slices"
-	"sync"
 	"time"
-	"unicode/utf8"
 
+	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/internal/batcher"
+	"github.com/mlflow-go/mlflow/internal/spool"
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
-// How a Batcher works, from the outside in:
-//
-//   - An item is a metric, a param or a tag. Each run has a queue of items in the order of their hand-over. Hand-over
-//     checks, stamps and appends an item, under one lock, and never waits for the network or for a disk.
-//   - schedule, a goroutine that lives while anything is queued, starts a goroutine for each run whose items are due:
-//     enough for a full request, old enough, or wanted by Flush. It takes the front of the queue as one batch. There is
-//     one batch in flight for each run, which keeps the order, and at most maxInFlight in all.
-//   - deliver sends a batch with Client.LogBatch, and divides what the server refuses until the culprit is alone. What it
-//     could not send goes back to the front of the queue, and the run alone waits before its next attempt.
-//   - The requests are made without the client's own retries, so that a wait never occupies one of the places in flight,
-//     and Flush can end a wait. The waits here are longer, and there is no last one.
-//   - The spool, if there is one, is a log of the items that were handed over and of those that are done. It is written
-//     from memory twice a second, see batcher_spool.go.
-
-// A Batcher logs in the background, so that a training never waits for the server. Its methods LogMetric, LogParam,
+// A Batcher logs in the background, so that training never waits for the server. Its methods LogMetric, LogParam,
 // SetTag and LogBatch take what those of [Client] take, check it, and return: values go out together, in batches, and
 // a server that is down, slow or restarting delays nothing but their arrival. Create one with [NewBatcher], and end it
 // with [Batcher.Close]. It is safe for concurrent use, for any number of runs.
@@ -58,30 +47,8 @@ import (
 // minute, while other runs go on, and is then treated as refused. Each failure is passed to the handler, if there is
 // one, and is returned by the next Flush or Close.
 type Batcher struct {
-	client   *Client // sends each request once
-	settings batcherSettings
-	context  context.Context // of all requests
-	cancel   context.CancelFunc
-	start    time.Time
-	spool    *spool // nil for none
-	wake     chan struct{}
-
-	mu       sync.Mutex
-	runs     map[string]*runQueue // those with items
-	changed  chan struct{}        // closed and replaced when items have left, or something has ended
-	waiters  int                  // for a change
-	last     uint64               // the number of the last item
-	counts   BatcherStats         // without Lag
-	inFlight int                  // batches
-	flying   int                  // items in them
-	running  int                  // goroutines
-	handling int                  // calls of the failure handler that are due or running
-	closed   bool                 // nothing is taken any more
-	ended    bool                 // nothing is sent any more
-	gaveUp   bool                 // Close has given up what was unsent
-	failures failureLog
-
-	scheduling bool
+	client *Client
+	inner  *batcher.Batcher
 }
 
 // BatcherStats count the items of a [Batcher]: metrics, params and tags. What was handed over is Queued + Sent +
@@ -124,8 +91,6 @@ var (
 const (
 	defaultBatchDelay = time.Second
 	defaultQueueLimit = 100_000
-	// maxInFlight leaves two of the client's eight connections to the program's other calls.
-	maxInFlight = 6
 )
 
 type batcherSettings struct {
@@ -160,40 +125,76 @@ func WithFullQueue(policy FullQueue) BatcherOption {
 	return batcherOption(func(s *batcherSettings) { s.full = policy })
 }
 
-// WithFailureHandler sets a function that is called for each failure. It is called from a goroutine of the batcher,
-// perhaps from several at once, and may use the batcher. Flush and Close wait for it, for at most a second.
+// WithFailureHandler sets a function that is called with each failure. It is called from a goroutine of the batcher or
+// from Close, perhaps from several at once, and may use the batcher. Flush and Close wait for it, for at most a second. If
+// it panics, the batcher logs that with the stack, and the next Flush or Close returns an error that says so.
 func WithFailureHandler(handle func(BatchFailure)) BatcherOption {
 	return batcherOption(func(s *batcherSettings) { s.handle = handle })
 }
 
+// WithSpool also keeps what is not sent yet in files below a folder, which is created if need be, so that a process that
+// is killed loses no more than the last second. The next batcher on that folder sends what is left, in order, before what
+// it is given, each point once on SQL stores. The folder belongs to one batcher at a time, and to one server: what is
+// in it goes to the server of the batcher's client. It holds run IDs, keys, values and times, and no credentials.
+//
+// Hand-over does not wait for the disk. The files are written twice a second in the background, and synced. The queue
+// limit also limits the spool: its files take about three times what is queued, and 16 MB. What Close could not send
+// stays for the next batcher, although it counts as dropped by this one.
+//
+// If the folder cannot be used (it cannot be written, another process has it, the system has no file locks), [OpenBatcher]
+// returns the error. A batcher of [NewBatcher] takes nothing then: each hand-over, Flush and Close return that error. If the
+// folder cannot be written later, as when the disk is full, logging continues without it, and the batcher tries again; the
+// next Flush or Close returns the error.
+func WithSpool(dir string) BatcherOption {
+	return batcherOption(func(s *batcherSettings) { s.spoolDir = dir })
+}
+
 // NewBatcher returns a batcher that logs through a client. It sends nothing and starts no goroutine before the first
-// item, unless a spool has items left; see [WithSpool]. End it with [Batcher.Close].
+// item, unless a spool has items left. End it with [Batcher.Close]. With a spool, use [OpenBatcher], which reports at once
+// that the folder cannot be used.
 func NewBatcher(client *Client, opts ...BatcherOption) *Batcher {
 	settings := batcherSettings{delay: defaultBatchDelay}
 	for _, option := range opts {
 		option.applyToBatcher(&settings)
 	}
-	settings.limit = cmp.Or(settings.limit, defaultQueueLimit)
 	once := *client
 	once.transport = client.transport.WithoutRetries()
-	once.leavesNaNs = true
-	b := &Batcher{
-		client:   &once,
-		settings: settings,
-		start:    time.Now(),
-		wake:     make(chan struct{}, 1),
-		runs:     make(map[string]*runQueue),
-		changed:  make(chan struct{}),
-	}
-	b.context, b.cancel = context.WithCancel(context.Background())
-	if settings.spoolDir != "" {
-		b.openSpool()
-	}
-	return b
+	return &Batcher{client: &once, inner: batcher.New(batchSink{&once}, settings.config(&once))}
 }
 
-// LogMetric hands over one value of a metric, with the current time unless it has another. It is [Client.LogMetric]
-// but for what only the server can say, which becomes a [BatchFailure].
+// OpenBatcher is [NewBatcher], but returns an error if the spool cannot be used: see [WithSpool].
+func OpenBatcher(client *Client, opts ...BatcherOption) (*Batcher, error) {
+	b := NewBatcher(client, opts...)
+	if err := b.inner.Unusable(); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func (s batcherSettings) config(client *Client) batcher.Config {
+	limits := client.limits
+	config := batcher.Config{
+		Delay:        s.delay,
+		Limit:        cmp.Or(s.limit, defaultQueueLimit),
+		WhenFull:     batcher.FullQueue(s.full),
+		MaxMetrics:   limits.Metrics,
+		MaxParams:    limits.Params,
+		MaxTags:      limits.Tags,
+		MaxItems:     limits.Items,
+		ErrFull:      ErrQueueFull,
+		ErrClosed:    ErrBatcherClosed,
+		FailureError: func(f batcher.Failure) error { return toBatchFailure(f) },
+		SpoolDir:     s.spoolDir,
+		Logger:       client.logger,
+	}
+	if s.handle != nil {
+		config.Handle = func(f batcher.Failure) { s.handle(*toBatchFailure(f)) }
+	}
+	return config
+}
+
+// LogMetric hands over one value of a metric, with the current time unless it has another. It checks what
+// [Client.LogMetric] checks; what the server refuses later is reported as a [BatchFailure].
 //
 // Errors: [ErrInvalidArgument] for what the client refuses before sending; [ErrQueueFull] and the context's error, as
 // [FullQueue] says; [ErrBatcherClosed]; and that of a spool that cannot be used.
@@ -205,10 +206,10 @@ func (b *Batcher) LogMetric(ctx context.Context, runID, key string, value float6
 	if err := checkMetric(logMetric.name, runID, metric); err != nil {
 		return err
 	}
-	return b.takeOne(ctx, logMetric.name, runID, b.newMetricItem(metric, time.Now()))
+	return b.add(ctx, logMetric.name, runID, toMetricItem(metric, time.Now()))
 }
 
-// withOptions applies options to a metric, which only then has to be on the heap.
+// withOptions applies options to a metric. It is apart, so that a metric without options stays on the stack.
 func withOptions(metric Metric, opts []LogMetricOption) Metric {
 	for _, option := range opts {
 		option.applyToLogMetric(&metric)
@@ -216,7 +217,8 @@ func withOptions(metric Metric, opts []LogMetricOption) Metric {
 	return metric
 }
 
-// LogParam hands over a param. It is [Client.LogParam] but for what only the server can say.
+// LogParam hands over a param. It checks what [Client.LogParam] checks; what the server refuses later is reported as a
+// [BatchFailure].
 //
 // Errors: as for [Batcher.LogMetric].
 func (b *Batcher) LogParam(ctx context.Context, runID, key, value string) error {
@@ -226,10 +228,11 @@ func (b *Batcher) LogParam(ctx context.Context, runID, key, value string) error 
 	if err := b.client.checkParam(logParam.name, key, value); err != nil {
 		return err
 	}
-	return b.takeOne(ctx, logParam.name, runID, item{kind: paramItem, at: b.now(), key: key, text: value})
+	return b.add(ctx, logParam.name, runID, batcher.Item{Kind: spool.Param, Key: key, Text: value})
 }
 
-// SetTag hands over a tag. It is [Client.SetTag] but for what only the server can say.
+// SetTag hands over a tag. It checks what [Client.SetTag] checks; what the server refuses later is reported as a
+// [BatchFailure].
 //
 // Errors: as for [Batcher.LogMetric].
 func (b *Batcher) SetTag(ctx context.Context, runID, key, value string) error {
@@ -239,7 +242,7 @@ func (b *Batcher) SetTag(ctx context.Context, runID, key, value string) error {
 	if err := b.client.checkTag(setTag.name, key, value); err != nil {
 		return err
 	}
-	return b.takeOne(ctx, setTag.name, runID, item{kind: tagItem, at: b.now(), key: key, text: value})
+	return b.add(ctx, setTag.name, runID, batcher.Item{Kind: spool.Tag, Key: key, Text: value})
 }
 
 // LogBatch hands over metrics, params and tags: params first, then tags in the order of their keys, then metrics.
@@ -249,31 +252,31 @@ func (b *Batcher) SetTag(ctx context.Context, runID, key, value string) error {
 // [FullQueueDropOldest] it is taken as far as there is room; if only a part was taken, the error is a [*BatchError] that
 // counts it. With [FullQueueRefuse] all of it is taken or none.
 func (b *Batcher) LogBatch(ctx context.Context, runID string, metrics []Metric, params []Param, tags map[string]string) error {
-	op := logBatch.name
 	if err := checkBatch(runID, metrics, params, tags); err != nil {
 		return err
 	}
 	if err := b.client.checkBatchLimits(params, tags); err != nil {
 		return err
 	}
-	if err := requireText(op, "run ID", runID); err != nil {
+	if err := requireText(logBatch.name, "run ID", runID); err != nil {
 		return err
 	}
 	now := time.Now()
-	items := make([]item, 0, len(metrics)+len(params)+len(tags))
+	items := make([]batcher.Item, 0, len(metrics)+len(params)+len(tags))
 	for _, p := range params {
-		items = append(items, item{kind: paramItem, at: now.Sub(b.start), key: p.Key, text: p.Value})
+		items = append(items, batcher.Item{Kind: spool.Param, Key: p.Key, Text: p.Value})
 	}
 	for _, key := range slices.Sorted(maps.Keys(tags)) {
-		items = append(items, item{kind: tagItem, at: now.Sub(b.start), key: key, text: tags[key]})
+		items = append(items, batcher.Item{Kind: spool.Tag, Key: key, Text: tags[key]})
 	}
 	for _, m := range metrics {
-		items = append(items, b.newMetricItem(m, now))
+		items = append(items, toMetricItem(m, now))
 	}
 	if len(items) == 0 {
 		return nil
 	}
-	taken, err := b.take(ctx, op, runID, items)
+	taken, err := b.inner.Add(ctx, runID, items)
+	err = handOverError(logBatch.name, err)
 	if err == nil || taken == 0 {
 		return err
 	}
@@ -284,26 +287,35 @@ func (b *Batcher) LogBatch(ctx context.Context, runID string, metrics []Metric, 
 	return partial
 }
 
-// Stats returns the counts of now.
-func (b *Batcher) Stats() BatcherStats {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	stats := b.counts
-	now := b.now()
-	for _, q := range b.runs {
-		if !q.empty() {
-			stats.Lag = max(stats.Lag, now-q.front().at)
-		}
-	}
-	return stats
+// Flush sends at once what was handed over before, without waiting for others, and returns when all of it is stored or
+// refused, or when the context ends. What the server is not able to take for now is tried again until then.
+//
+// Errors: those of all that was refused since the last Flush, each a [*BatchFailure], the first 100 and the number of
+// the rest; the context's, with the number of items that are not sent yet and stay queued; what is wrong with the
+// spool; a panic of the program's code on a goroutine of the batcher; [ErrBatcherClosed] if a Close gave up what this call
+// waited for.
+func (b *Batcher) Flush(ctx context.Context) error { return b.inner.Flush(ctx) }
+
+// Close takes nothing more, sends what is queued, as Flush does, and ends the batcher's goroutines. If the context ends
+// before all is sent, what is left is given up and counts as dropped. With a spool it stays there, for the next batcher.
+//
+// Errors: as for [Batcher.Flush], and for each run with unsent items, but 100 at most, a [*BatchFailure] that holds all of
+// them and matches the context's error. The failure handler gets these as well, of all runs. Closing again returns nil.
+func (b *Batcher) Close(ctx context.Context) error { return b.inner.Close(ctx) }
+
+// Stats returns the current counts.
+func (b *Batcher) Stats() BatcherStats { return BatcherStats(b.inner.Stats()) }
+
+func (b *Batcher) add(ctx context.Context, op, runID string, it batcher.Item) error {
+	return handOverError(op, b.inner.AddOne(ctx, runID, it))
 }
 
-// now is the time since the batcher was made.
-func (b *Batcher) now() time.Duration { return time.Since(b.start) }
-
-func (b *Batcher) newMetricItem(m Metric, now time.Time) item {
-	millis := orNow(m.Timestamp, now).UnixMilli()
-	return item{kind: metricItem, at: now.Sub(b.start), key: m.Key, value: m.Value, millis: millis, step: m.Step}
+// handOverError returns the error of a hand-over. If the context has ended, it is the one that a client returns.
+func handOverError(op string, err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return newError(op, transport.Outcome{Kind: transport.Canceled, Err: err})
+	}
+	return err
 }
 
 // checkMetric refuses what a client refuses of a metric.
@@ -319,132 +331,162 @@ func checkMetric(op, runID string, m Metric) error {
 
 // checkText refuses what a client refuses of a run ID, a key and a value.
 func checkText(op, runID, key, value string) error {
-	if runID == "" || key == "" {
-		return require(op, "run ID", runID, "key", key)
+	if err := requireText(op, "run ID", runID); err != nil {
+		return err
 	}
-	if !utf8.ValidString(runID) || !utf8.ValidString(key) || !utf8.ValidString(value) {
-		return invalid(op, "the run ID, the key %q, or its value, is not valid UTF-8", key)
+	return requireText(op, "key", key, value)
+}
+
+// A BatchFailure is what a [Batcher] could not log, and why. It holds one metric, param or tag that the server refused,
+// or, from a Close whose context ended, all that was unsent of a run. (A [BatchError] is another thing: how far a LogBatch
+// came that was not finished.)
+type BatchFailure struct { //nolint:errname // the handler is called with it as what failed, and it is an error as well
+	RunID   string
+	Metrics []Metric
+	Params  []Param
+	Tags    map[string]string
+	// Err is the [*Error] of the request that was refused, or the error of Close's context.
+	Err error
+}
+
+// Error returns one line that says what was not logged, and why.
+func (f BatchFailure) Error() string {
+	what := fmt.Sprintf("%d metrics, %d params and %d tags", len(f.Metrics), len(f.Params), len(f.Tags))
+	if len(f.Metrics)+len(f.Params)+len(f.Tags) == 1 {
+		for _, m := range f.Metrics {
+			what = fmt.Sprintf("the metric %q, step %d,", m.Key, m.Step)
+		}
+		for _, p := range f.Params {
+			what = fmt.Sprintf("the param %q", p.Key)
+		}
+		for key := range f.Tags {
+			what = fmt.Sprintf("the tag %q", key)
+		}
+	}
+	return oneLine(fmt.Sprintf("mlflow: %s of run %s not logged: %v", what, f.RunID, f.Err))
+}
+
+// Unwrap returns why.
+func (f BatchFailure) Unwrap() error { return f.Err }
+
+func toBatchFailure(f batcher.Failure) *BatchFailure {
+	failure := &BatchFailure{RunID: f.RunID, Err: f.Err}
+	for _, it := range f.Items {
+		switch it.Kind {
+		case spool.Metric:
+			failure.Metrics = append(failure.Metrics, fromMetricItem(it))
+		case spool.Param:
+			failure.Params = append(failure.Params, Param{Key: it.Key, Value: it.Text})
+		case spool.Tag:
+			if failure.Tags == nil {
+				failure.Tags = make(map[string]string)
+			}
+			failure.Tags[it.Key] = it.Text
+		}
+	}
+	return failure
+}
+
+func toMetricItem(m Metric, now time.Time) batcher.Item {
+	millis := orNow(m.Timestamp, now).UnixMilli()
+	return batcher.Item{Kind: spool.Metric, Key: m.Key, Value: m.Value, Millis: millis, Step: m.Step}
+}
+
+func fromMetricItem(it batcher.Item) Metric {
+	return Metric{Key: it.Key, Value: it.Value, Timestamp: time.UnixMilli(it.Millis).UTC(), Step: it.Step}
+}
+
+// A batchSink sends the items of a [Batcher] through a client that does not retry.
+type batchSink struct{ client *Client }
+
+func (s batchSink) Send(ctx context.Context, runID string, items []batcher.Item, stored func([]batcher.Item)) error {
+	metrics, params, tags := batcher.Arrange(items)
+	rest := batch{runID: runID, metrics: make([]Metric, len(metrics)), params: make([]Param, len(params))}
+	for i, it := range metrics {
+		rest.metrics[i] = fromMetricItem(it)
+	}
+	for i, it := range params {
+		rest.params[i] = Param{Key: it.Key, Value: it.Text}
+	}
+	values := make(map[string]string, len(tags))
+	for _, it := range tags {
+		values[it.Key] = it.Text
+	}
+	rest.tags = runTags(values)
+	for rest.len() > 0 {
+		var part batch
+		part, rest = rest.cut(s.client.limits)
+		err := s.client.logPart(ctx, part, func(part batch) {
+			var done []batcher.Item
+			done, items = splitStored(items, part)
+			stored(done)
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// takeOne is take for one item.
-func (b *Batcher) takeOne(ctx context.Context, op, runID string, it item) error {
-	if err := ctx.Err(); err != nil {
-		return canceled(op, err)
-	}
-	b.mu.Lock()
-	if b.counts.Queued < b.settings.limit && !b.closed && b.spool.usable() {
-		b.push(runID, it)
-		b.mu.Unlock()
-		return nil
-	}
-	b.mu.Unlock()
-	_, err := b.take(ctx, op, runID, []item{it})
-	return err
-}
-
-// take appends items to the queue of a run, as far as the policy allows, and returns how many.
-func (b *Batcher) take(ctx context.Context, op, runID string, items []item) (taken int, err error) {
-	if err := ctx.Err(); err != nil {
-		return 0, canceled(op, err)
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.settings.full == FullQueueRefuse && !b.closed && b.settings.limit-b.counts.Queued < len(items) && b.spool.usable() {
-		return 0, ErrQueueFull
-	}
-	for taken < len(items) {
-		switch {
-		case b.closed:
-			return taken, ErrBatcherClosed
-		case !b.spool.usable():
-			return taken, b.spool.unusable
-		case b.counts.Queued < b.settings.limit || (b.settings.full == FullQueueDropOldest && b.dropOldest()):
-			b.push(runID, items[taken])
-			taken++
-		case b.settings.full == FullQueueDropOldest:
-			return taken, ErrQueueFull
-		default:
-			if err := b.waitForChange(ctx); err != nil {
-				return taken, canceled(op, err)
+// splitStored splits items into those that a stored part of their batch holds, and the others. Equal items stand for each
+// other: whichever comes first is taken for the one that is stored.
+func splitStored(items []batcher.Item, part batch) (stored, others []batcher.Item) {
+	for _, it := range items {
+		known := false
+		switch it.Kind {
+		case spool.Metric:
+			known = len(part.metrics) > 0 && isSameMetric(part.metrics[0], it)
+			if known {
+				part.metrics = part.metrics[1:]
 			}
+		case spool.Param:
+			known = slices.Contains(part.params, Param{Key: it.Key, Value: it.Text})
+		case spool.Tag: // only the last value with a key was sent
+			known = slices.ContainsFunc(part.tags, func(tag gen.RunTag) bool { return tag.Key == it.Key })
+		}
+		if known {
+			stored = append(stored, it)
+		} else {
+			others = append(others, it)
 		}
 	}
-	return taken, nil
+	return stored, others
 }
 
-// waitForChange waits until something has changed, or the context ends. The lock is held before and after.
-func (b *Batcher) waitForChange(ctx context.Context) error {
-	changed := b.changed
-	b.waiters++
-	b.mu.Unlock()
-	defer func() {
-		b.mu.Lock()
-		b.waiters--
-	}()
-	select {
-	case <-changed:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+func isSameMetric(m Metric, it batcher.Item) bool {
+	return m.Key == it.Key && m.Step == it.Step && m.Timestamp.UnixMilli() == it.Millis &&
+		math.Float64bits(m.Value) == math.Float64bits(it.Value)
+}
+
+func (s batchSink) Judge(err error) batcher.Judgment {
+	var failure *Error
+	if !errors.As(err, &failure) {
+		return batcher.Judgment{Err: err}
+	}
+	return batcher.Judgment{
+		Verdict: s.verdict(failure), Message: failure.Message, RetryAfter: failure.RetryAfter, Err: failure,
 	}
 }
 
-// noteChange wakes all who wait for a change.
-func (b *Batcher) noteChange() {
-	if b.waiters == 0 {
-		return
-	}
-	close(b.changed)
-	b.changed = make(chan struct{})
-}
-
-// canceled is the error of a call whose context has ended, as a client has it.
-func canceled(op string, err error) error {
-	return newError(op, transport.Outcome{Kind: transport.Canceled, Err: err})
-}
-
-// An itemKind is what an item is.
-type itemKind byte
-
-const (
-	metricItem itemKind = 'm'
-	paramItem  itemKind = 'p'
-	tagItem    itemKind = 't'
-)
-
-// An item is what was handed over: one metric, param or tag.
-type item struct {
-	kind   itemKind
-	number uint64        // counts items of all runs
-	at     time.Duration // when it was handed over, since the batcher was made
-	key    string
-	text   string  // of a param or a tag
-	value  float64 // this and the following of a metric
-	millis int64
-	step   int64
-}
-
-func (it *item) metric() Metric {
-	return Metric{Key: it.key, Value: it.value, Timestamp: time.UnixMilli(it.millis).UTC(), Step: it.step}
-}
-
-// failureOf returns items of a run as a failure.
-func failureOf(runID string, items []item, err error) *BatchFailure {
-	failure := &BatchFailure{RunID: runID, Err: err}
-	for i := range items {
-		switch it := &items[i]; it.kind {
-		case metricItem:
-			failure.Metrics = append(failure.Metrics, it.metric())
-		case paramItem:
-			failure.Params = append(failure.Params, Param{Key: it.key, Value: it.text})
-		case tagItem:
-			if failure.Tags == nil {
-				failure.Tags = make(map[string]string)
-			}
-			failure.Tags[it.key] = it.text
+func (s batchSink) verdict(failure *Error) batcher.Verdict {
+	switch failure.classify() {
+	case transport.NotFound, transport.PermissionDenied, transport.Unsupported:
+		return batcher.RunRefused
+	case transport.Unauthenticated:
+		if !s.client.transport.MayChangeCredentials() {
+			return batcher.RunRefused
 		}
+	case transport.InvalidArgument, transport.AlreadyExists:
+		return batcher.Refused
+	case transport.DatabaseRefused:
+		return batcher.Unclear
+	case transport.Failed: // a 500 with a code of MLflow's, or a status that net/http has no better word for
+		return batcher.Unclear
 	}
-	return failure
+	return batcher.OutOfReach
+}
+
+func (s batchSink) IsDeleted(ctx context.Context, runID string) bool {
+	run, err := s.client.GetRun(ctx, runID)
+	return err == nil && run.Info.LifecycleStage == LifecycleStageDeleted
 }

@@ -226,38 +226,6 @@ func folderNamedLock(t *testing.T) string {
 	return dir
 }
 
-// A disk that is full, or gone, does not stop a training.
-func TestASpoolThatCannotBeWrittenIsReportedAndTriedAgain(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("a folder with open files cannot be moved")
-	}
-	onBatchServer(t, func(t *testing.T, s *batchServer) {
-		s.before = unreachable
-		parent := t.TempDir()
-		dir, away := filepath.Join(parent, "spool"), filepath.Join(parent, "away")
-		b := tracking.NewBatcher(s.client(), tracking.WithSpool(dir))
-		logSteps(t, b, "r1", "loss", 3)
-		time.Sleep(time.Second)
-		require.NoError(t, tracking.BreakSpool(b))
-		require.NoError(t, os.Rename(dir, away))
-		logSteps(t, b, "r1", "more", 3)
-		time.Sleep(time.Minute)
-		err := b.Flush(within(t, time.Second))
-		require.ErrorContains(t, err, "the spool was not written")
-		require.NoError(t, os.Rename(away, dir))
-		time.Sleep(time.Second)
-		_ = b.Flush(within(t, time.Second)) // what had gone wrong meanwhile
-		err = b.Flush(within(t, time.Second))
-		require.NotContains(t, err.Error(), "spool")
-		killed := copyOf(t, dir)
-		giveUp(t, b)
-		s.setBefore(nil)
-		b = tracking.NewBatcher(s.client(), tracking.WithSpool(killed))
-		requireClosed(t, b)
-		assert.Equal(t, append(steps("loss", 3), steps("more", 3)...), s.metrics("r1"))
-	})
-}
-
 // While a server is away, a spool grows with what is queued, and not with what was dropped.
 func TestASpoolIsBounded(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {

@@ -21,7 +21,6 @@ type Client struct {
 	logger    *slog.Logger
 
 	strictLengths bool
-	leavesNaNs    bool // LogBatch returns the refusal of a stored NaN, for the batcher
 }
 
 // A Doer sends an HTTP request and returns its response, as an [http.Client] does.

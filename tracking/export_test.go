@@ -50,5 +50,3 @@ func AllPages(ctx context.Context, fetch func(ctx context.Context, token string)
 	return allPages(ctx, "AllRuns", fetch)
 }
 
-// BreakSpool makes writing a batcher's spool fail until its file is opened anew.
-func BreakSpool(b *Batcher) error { return b.spool.file.Close() }

@@ -26,7 +26,7 @@ var duplicatePoint = regexp.MustCompile(`(?m)^\([\w.]+(?:` +
 	`\) .*Violation of PRIMARY KEY constraint 'metric_pk'|` + // SQL Server
 	`\) .*Duplicate entry '[^']*' for key '(?:metrics\.PRIMARY'|PRIMARY'\W*\[SQL: INSERT INTO metrics ))`) // MySQL
 
-// isStored tells whether a database refused a request because of a point that it has already.
+// isStored reports whether a database refused a request because of a point that it has already.
 func isStored(err error) bool {
 	if err == nil {
 		return false
@@ -37,23 +37,51 @@ func isStored(err error) bool {
 
 func isNaN(m Metric) bool { return math.IsNaN(m.Value) }
 
+// logPart logs what goes into one request, and calls stored with what the server has stored, as soon as that is known. If
+// the server refuses the request because it has a NaN of it already, it has stored none of the metrics: the others are
+// logged first, and then the NaNs by themselves.
+func (c *Client) logPart(ctx context.Context, part batch, stored func(batch)) error {
+	err := c.sendPart(ctx, part)
+	if err == nil {
+		stored(part)
+		return nil
+	}
+	nans, others := splitNaNs(part.metrics)
+	switch {
+	case !isStored(err) || len(nans) == 0:
+		return err
+	case part.len() == 1:
+		stored(part)
+		return nil
+	}
+	part.metrics = others
+	if part.len() > 0 {
+		if err := c.sendPart(ctx, part); err != nil {
+			return err
+		}
+		stored(part)
+	}
+	return c.logNaNs(ctx, part.runID, nans, stored)
+}
+
 // logNaNs logs points of which some are stored already. A group of them is refused as soon as one is stored, so the
 // groups grow only where none is: often the first points are stored, and the others are not. A refusal costs the server
 // the reading of the key's whole history: MLflow 2.22 took 78 ms with 1,000 points.
-func (c *Client) logNaNs(ctx context.Context, runID string, nans []Metric) error {
+func (c *Client) logNaNs(ctx context.Context, runID string, nans []Metric, stored func(batch)) error {
 	for size := 1; len(nans) > 0; {
-		group := nans[:min(size, len(nans))]
-		err := c.sendPart(ctx, runID, batch{metrics: group, tags: []gen.RunTag{}})
+		group := batch{runID: runID, metrics: nans[:min(size, len(nans))], tags: []gen.RunTag{}}
+		err := c.sendPart(ctx, group)
 		switch {
 		case err == nil:
 			size *= 2
 		case !isStored(err):
 			return err
-		case len(group) > 1:
+		case group.len() > 1:
 			size = 1
 			continue
 		}
-		nans = nans[len(group):]
+		stored(group)
+		nans = nans[group.len():]
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package tracking
+package spool
 
 import (
 	"errors"
@@ -16,7 +16,7 @@ func lockFile(name string) (*os.File, error) {
 	handle, err := syscall.CreateFile(path, syscall.GENERIC_READ|syscall.GENERIC_WRITE, 0, nil,
 		syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_NORMAL, 0)
 	if errors.Is(err, sharingViolation) {
-		return nil, errSpoolInUse
+		return nil, ErrInUse
 	}
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: name, Err: err}

@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd
 
-package tracking
+package spool
 
 import (
 	"errors"
@@ -17,7 +17,7 @@ func lockFile(name string) (*os.File, error) {
 	}
 	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		err = errSpoolInUse
+		err = ErrInUse
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
