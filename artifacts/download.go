@@ -151,13 +151,13 @@ func (d *download) downloads() transport.Operation {
 func (d *download) get(at place, send func(gen.Client) (*http.Response, error)) (io.ReadCloser, error) {
 	call := at.client.Streams().NewCall(d.downloads())
 	response, err := send(gen.Client{Server: at.server, Client: call})
-	outcome := call.OutcomeAfter(err)
+	outcome := call.Result(err)
 	if outcome.Kind != transport.Success {
 		return nil, failed(d.method, outcome)
 	}
 	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Disposition")); kind != "attachment" && !isAttachment(response) {
 		response.Body.Close()
-		return nil, failure.New(d.method, call.Unexpected(errNoFile))
+		return nil, failure.OfOutcome(d.method, call.Unexpected(errNoFile))
 	}
 	return d.body(call, response)
 }
@@ -223,7 +223,7 @@ func (b *body) Read(p []byte) (int, error) {
 	case err == io.EOF:
 		b.err = err
 	case err != nil:
-		b.err = failure.New(b.download.method, b.call.Broken(err))
+		b.err = failure.OfOutcome(b.download.method, b.call.Broken(err))
 	}
 	return n, b.err
 }

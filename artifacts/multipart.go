@@ -139,7 +139,7 @@ func (u *upload) sendAll(ctx context.Context, parts []*part) error {
 func (u *upload) sendInOrder(ctx context.Context, parts []*part) error {
 	reader, err := u.content.Open()
 	if err != nil {
-		return failure.New(u.method, transport.Outcome{Kind: transport.NotSent, Err: err})
+		return failure.NotSent(u.method, err)
 	}
 	defer reader.Close()
 	for _, part := range parts {
@@ -199,7 +199,7 @@ func inParallel(ctx context.Context, method string, goroutines, n int, do func(c
 	close(next)
 	wait.Wait()
 	if err := ctx.Err(); first == nil && err != nil {
-		return failure.New(method, transport.Outcome{Kind: transport.Canceled, Err: err})
+		return failure.Canceled(method, err)
 	}
 	return first
 }

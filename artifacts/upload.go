@@ -43,7 +43,7 @@ func (c *Client) LogArtifact(ctx context.Context, runID, path string, reader io.
 	}
 	content, err := newContent(reader)
 	if err != nil {
-		return failure.New(method, transport.Outcome{Kind: transport.NotSent, Err: err})
+		return failure.NotSent(method, err)
 	}
 	where, err := c.root(ctx, method, runID)
 	if err != nil {
@@ -146,7 +146,7 @@ func (u *upload) put(at place, send func(gen.Client) (*http.Response, error)) er
 	call := at.client.Streams().NewCall(mayRunTwice(u.method))
 	call.Content = u.whole()
 	_, err := send(gen.Client{Server: at.server, Client: call})
-	outcome := call.OutcomeAfter(err)
+	outcome := call.Result(err)
 	if outcome.Kind != transport.Success {
 		return failed(u.method, outcome)
 	}
@@ -154,7 +154,7 @@ func (u *upload) put(at place, send func(gen.Client) (*http.Response, error)) er
 		return nil
 	}
 	if err := wire.Read(outcome.Body, new(wire.Empty)); err != nil {
-		return failure.New(u.method, call.Unexpected(err))
+		return failure.OfOutcome(u.method, call.Unexpected(err))
 	}
 	return nil
 }

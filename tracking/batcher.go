@@ -10,7 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/mlflow-go/mlflow/internal/transport"
+	"github.com/mlflow-go/mlflow/internal/failure"
 )
 
 // How a Batcher works, from the outside in:
@@ -402,7 +402,7 @@ func (b *Batcher) noteChange() {
 
 // canceled is the error of a call whose context has ended, as a client has it.
 func canceled(op string, err error) error {
-	return newError(op, transport.Outcome{Kind: transport.Canceled, Err: err})
+	return failure.Canceled(op, err)
 }
 
 // An itemKind is what an item is.

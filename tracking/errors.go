@@ -133,16 +133,16 @@ func (e *Error) hint() string {
 // Unwrap returns what caused the error, such as [context.Canceled] or a *[url.Error], or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Is tells whether target is the sentinel for this error.
+// Is reports whether target is the sentinel for this error.
 func (e *Error) Is(target error) bool { return target != nil && target == sentinels[e.classify()] }
 
-// classify returns the kind of the error. An Error that a test made has none: it is told from the code and the status.
+// classify returns the kind of the error. An Error that a test made has none: the code and the status decide.
 func (e *Error) classify() transport.Kind {
 	switch {
 	case e.kind != transport.Success:
 		return e.kind
 	case e.StatusCode == 0 && e.Code == "":
-		return transport.InvalidArgument
+		return transport.Refused
 	}
 	kind := transport.Classify(e.StatusCode, string(e.Code))
 	if kind == transport.Success { // and an error all the same
@@ -152,6 +152,7 @@ func (e *Error) classify() transport.Kind {
 }
 
 var sentinels = map[transport.Kind]error{
+	transport.Refused:          ErrInvalidArgument,
 	transport.NotFound:         ErrNotFound,
 	transport.AlreadyExists:    ErrAlreadyExists,
 	transport.InvalidArgument:  ErrInvalidArgument,
@@ -185,31 +186,21 @@ func (e *Error) LogValue() slog.Value {
 }
 
 // invalid is the error for an argument that is refused before anything is sent.
-func invalid(op, format string, args ...any) *Error {
-	return &Error{Op: op, Message: fmt.Sprintf(format, args...), kind: transport.InvalidArgument}
-}
+func invalid(op, format string, args ...any) error { return failure.Refused(op, format, args...) }
 
 func init() {
 	failure.New = func(op string, outcome transport.Outcome) error {
-		if outcome.Message != "" && outcome.Status == 0 && outcome.Attempts == 0 { // refused before anything was sent
-			return &Error{Op: op, Message: outcome.Message, kind: outcome.Kind}
+		return &Error{
+			Op:         op,
+			StatusCode: outcome.Status,
+			Code:       ErrorCode(outcome.Code),
+			Message:    outcome.Message,
+			RetryAfter: outcome.RetryAfter,
+			Attempts:   outcome.Attempts,
+			cause:      outcome.Err,
+			kind:       outcome.Kind,
+			mayHaveRun: outcome.MayHaveRun,
 		}
-		return newError(op, outcome)
-	}
-}
-
-// newError is the error for a call that failed.
-func newError(op string, outcome transport.Outcome) *Error {
-	return &Error{
-		Op:         op,
-		StatusCode: outcome.Status,
-		Code:       ErrorCode(outcome.Code),
-		Message:    outcome.Message,
-		RetryAfter: outcome.RetryAfter,
-		Attempts:   max(1, outcome.Attempts),
-		cause:      outcome.Err,
-		kind:       outcome.Kind,
-		mayHaveRun: outcome.MayHaveRun,
 	}
 }
 
@@ -224,7 +215,7 @@ func renamed(err error, op string) error {
 	return &ours
 }
 
-// oneLine returns text on one line, within limits, and without what a terminal would obey.
+// oneLine returns text on one line, within limits, and without control characters.
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -66,9 +66,9 @@ type Call struct {
 // Outcome returns what became of the request; the zero Outcome if none was sent.
 func (c *Call) Outcome() Outcome { return c.outcome }
 
-// OutcomeAfter is Outcome for who was to build the request and hand it over, and returned err: if no request came about,
-// that is why.
-func (c *Call) OutcomeAfter(err error) Outcome {
+// Result returns the outcome for a caller whose request builder returned err. If no request was sent, it is NotSent with
+// err.
+func (c *Call) Result(err error) Outcome {
 	if err != nil && c.outcome.Kind == Success {
 		return Outcome{Kind: NotSent, Err: err}
 	}

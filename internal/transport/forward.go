@@ -25,7 +25,7 @@ func (c *Client) Forward(name string, request *http.Request) (*http.Response, Ou
 		if request.Body != nil {
 			request.Body.Close()
 		}
-		return nil, Outcome{Kind: InvalidArgument, Message: refusal}
+		return nil, Outcome{Kind: Refused, Message: refusal}
 	}
 	forwarded := request.Clone(request.Context())
 	forwarded.URL, forwarded.Host, forwarded.RequestURI = target, "", ""

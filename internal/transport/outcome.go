@@ -50,6 +50,8 @@ type Kind int
 const (
 	Success Kind = iota
 
+	Refused // by the library, before anything was sent
+
 	// What the server said: MLflow's error code decides, and the HTTP status if there is no known code.
 	NotFound
 	AlreadyExists
@@ -80,6 +82,7 @@ const (
 
 var words = map[Kind]string{
 	Success:          "none",
+	Refused:          "refused",
 	NotFound:         "not found",
 	AlreadyExists:    "already exists",
 	InvalidArgument:  "invalid argument",
