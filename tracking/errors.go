@@ -12,7 +12,6 @@ import (
 
 	"github.com/mlflow-go/mlflow/internal/failure"
 	"github.com/mlflow-go/mlflow/internal/transport"
-	"github.com/mlflow-go/mlflow/internal/wire"
 )
 
 // What went wrong, for use with [errors.Is]. At most one of them matches an error. MLflow's error code decides; the HTTP
@@ -43,33 +42,53 @@ var (
 	ErrUnexpectedResponse = errors.New("mlflow: unexpected response")
 )
 
+// sentinels are what errors of each kind match. Kinds that are not listed match none.
+var sentinels = map[transport.Kind]error{
+	transport.Refused:          ErrInvalidArgument,
+	transport.NotFound:         ErrNotFound,
+	transport.AlreadyExists:    ErrAlreadyExists,
+	transport.InvalidArgument:  ErrInvalidArgument,
+	transport.Unauthenticated:  ErrUnauthenticated,
+	transport.PermissionDenied: ErrPermissionDenied,
+	transport.RateLimited:      ErrRateLimited,
+	transport.Unavailable:      ErrUnavailable,
+	transport.NoConnection:     ErrUnavailable,
+	transport.NameNotResolved:  ErrUnavailable,
+	transport.NotTrusted:       ErrUnavailable,
+	transport.Timeout:          ErrUnavailable,
+	transport.ConnectionLost:   ErrUnavailable,
+	transport.Unsupported:      ErrUnsupported,
+	transport.Truncated:        ErrUnexpectedResponse,
+	transport.Unexpected:       ErrUnexpectedResponse,
+}
+
 // An ErrorCode is the error_code of an MLflow error. Codes that are not listed here pass through unchanged.
 type ErrorCode string
 
 // Error codes that MLflow's tracking server uses.
 const (
-	ErrorCodeInternalError          ErrorCode = wire.CodeInternalError
-	ErrorCodeTemporarilyUnavailable ErrorCode = wire.CodeTemporarilyUnavailable
+	ErrorCodeInternalError          ErrorCode = "INTERNAL_ERROR"
+	ErrorCodeTemporarilyUnavailable ErrorCode = "TEMPORARILY_UNAVAILABLE"
 	// ErrorCodeBadRequest reports any trouble with the database but a lost connection: a constraint that does not hold, a
 	// lost race, an exhausted connection pool.
-	ErrorCodeBadRequest            ErrorCode = wire.CodeBadRequest
-	ErrorCodeDeadlineExceeded      ErrorCode = wire.CodeDeadlineExceeded
-	ErrorCodeResourceExhausted     ErrorCode = wire.CodeResourceExhausted
-	ErrorCodeNotFound              ErrorCode = wire.CodeNotFound
-	ErrorCodeAlreadyExists         ErrorCode = wire.CodeAlreadyExists
-	ErrorCodeUnauthenticated       ErrorCode = wire.CodeUnauthenticated
-	ErrorCodeInvalidParameterValue ErrorCode = wire.CodeInvalidParameterValue
-	ErrorCodeEndpointNotFound      ErrorCode = wire.CodeEndpointNotFound
-	ErrorCodeMalformedRequest      ErrorCode = wire.CodeMalformedRequest
-	ErrorCodeInvalidState          ErrorCode = wire.CodeInvalidState
-	ErrorCodePermissionDenied      ErrorCode = wire.CodePermissionDenied
-	ErrorCodeFeatureDisabled       ErrorCode = wire.CodeFeatureDisabled
-	ErrorCodeCustomerUnauthorized  ErrorCode = wire.CodeCustomerUnauthorized
-	ErrorCodeRequestLimitExceeded  ErrorCode = wire.CodeRequestLimitExceeded
-	ErrorCodeResourceConflict      ErrorCode = wire.CodeResourceConflict
-	ErrorCodeNotImplemented        ErrorCode = wire.CodeNotImplemented
-	ErrorCodeResourceAlreadyExists ErrorCode = wire.CodeResourceAlreadyExists
-	ErrorCodeResourceDoesNotExist  ErrorCode = wire.CodeResourceDoesNotExist
+	ErrorCodeBadRequest            ErrorCode = "BAD_REQUEST"
+	ErrorCodeDeadlineExceeded      ErrorCode = "DEADLINE_EXCEEDED"
+	ErrorCodeResourceExhausted     ErrorCode = "RESOURCE_EXHAUSTED"
+	ErrorCodeNotFound              ErrorCode = "NOT_FOUND"
+	ErrorCodeAlreadyExists         ErrorCode = "ALREADY_EXISTS"
+	ErrorCodeUnauthenticated       ErrorCode = "UNAUTHENTICATED"
+	ErrorCodeInvalidParameterValue ErrorCode = "INVALID_PARAMETER_VALUE"
+	ErrorCodeEndpointNotFound      ErrorCode = "ENDPOINT_NOT_FOUND"
+	ErrorCodeMalformedRequest      ErrorCode = "MALFORMED_REQUEST"
+	ErrorCodeInvalidState          ErrorCode = "INVALID_STATE"
+	ErrorCodePermissionDenied      ErrorCode = "PERMISSION_DENIED"
+	ErrorCodeFeatureDisabled       ErrorCode = "FEATURE_DISABLED"
+	ErrorCodeCustomerUnauthorized  ErrorCode = "CUSTOMER_UNAUTHORIZED"
+	ErrorCodeRequestLimitExceeded  ErrorCode = "REQUEST_LIMIT_EXCEEDED"
+	ErrorCodeResourceConflict      ErrorCode = "RESOURCE_CONFLICT"
+	ErrorCodeNotImplemented        ErrorCode = "NOT_IMPLEMENTED"
+	ErrorCodeResourceAlreadyExists ErrorCode = "RESOURCE_ALREADY_EXISTS"
+	ErrorCodeResourceDoesNotExist  ErrorCode = "RESOURCE_DOES_NOT_EXIST"
 )
 
 // An Error tells why a call failed. Every error of this package that has to do with the server or with arguments is
@@ -149,25 +168,6 @@ func (e *Error) classify() transport.Kind {
 		return transport.Unexpected
 	}
 	return kind
-}
-
-var sentinels = map[transport.Kind]error{
-	transport.Refused:          ErrInvalidArgument,
-	transport.NotFound:         ErrNotFound,
-	transport.AlreadyExists:    ErrAlreadyExists,
-	transport.InvalidArgument:  ErrInvalidArgument,
-	transport.Unauthenticated:  ErrUnauthenticated,
-	transport.PermissionDenied: ErrPermissionDenied,
-	transport.RateLimited:      ErrRateLimited,
-	transport.Unavailable:      ErrUnavailable,
-	transport.NoConnection:     ErrUnavailable,
-	transport.NameNotResolved:  ErrUnavailable,
-	transport.NotTrusted:       ErrUnavailable,
-	transport.Timeout:          ErrUnavailable,
-	transport.ConnectionLost:   ErrUnavailable,
-	transport.Unsupported:      ErrUnsupported,
-	transport.Truncated:        ErrUnexpectedResponse,
-	transport.Unexpected:       ErrUnexpectedResponse,
 }
 
 // LogValue makes a group of the error's fields.

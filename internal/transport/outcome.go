@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"time"
-
-	"github.com/mlflow-go/mlflow/internal/wire"
 )
 
 // An Outcome is what became of a call: the last response, or why there is none. It holds no secret that was sent, but
@@ -109,29 +107,6 @@ var words = map[Kind]string{
 // String returns the word for logs. The text of an error may hold anything; this does not.
 func (k Kind) String() string { return words[k] }
 
-var kindsByCode = map[string]Kind{
-	wire.CodeInternalError:          Failed,
-	wire.CodeTemporarilyUnavailable: Unavailable,
-	wire.CodeBadRequest:             DatabaseRefused,
-	wire.CodeDeadlineExceeded:       Unavailable,
-	wire.CodeResourceExhausted:      RateLimited,
-	wire.CodeNotFound:               NotFound,
-	wire.CodeAlreadyExists:          AlreadyExists,
-	wire.CodeUnauthenticated:        Unauthenticated,
-	wire.CodeInvalidParameterValue:  InvalidArgument,
-	wire.CodeEndpointNotFound:       Unsupported,
-	wire.CodeMalformedRequest:       InvalidArgument,
-	wire.CodeInvalidState:           InvalidArgument,
-	wire.CodePermissionDenied:       PermissionDenied,
-	wire.CodeFeatureDisabled:        Unsupported,
-	wire.CodeCustomerUnauthorized:   Unauthenticated,
-	wire.CodeRequestLimitExceeded:   RateLimited,
-	wire.CodeResourceConflict:       Failed,
-	wire.CodeNotImplemented:         Unsupported,
-	wire.CodeResourceAlreadyExists:  AlreadyExists,
-	wire.CodeResourceDoesNotExist:   NotFound,
-}
-
 var kindsByStatus = map[int]Kind{
 	http.StatusBadRequest:            InvalidArgument,
 	http.StatusUnauthorized:          Unauthenticated,
@@ -184,7 +159,7 @@ func (c *Call) received(response *http.Response, body []byte, readErr error) Out
 	// Some gateways send an error with status 200. A program knows best what it asked for.
 	if !isSuccess(o.Status) || (!c.operation.OfProgram && bytes.Contains(body, []byte(`"error_code"`))) {
 		var ok bool
-		o.Code, o.Message, ok = wire.ParseError(body)
+		o.Code, o.Message, ok = parseError(body)
 		o.quotesBody = !ok
 	}
 	o.Kind = Classify(o.Status, o.Code)

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/mlflow-go/mlflow/internal/wire"
 )
 
 // workspaceHeader names the workspace that a request is about.
@@ -101,7 +99,7 @@ func (c *Call) serverInfo(ctx context.Context) *Outcome {
 	// Any JSON, as it might pass for the response to the request. A login page does not.
 	if isJSON || o.Status == http.StatusNotFound {
 		o = Outcome{
-			Kind: Unsupported, Status: o.Status, Code: wire.CodeFeatureDisabled,
+			Kind: Unsupported, Status: o.Status, Code: codeFeatureDisabled,
 			Message: "the server does not support workspaces; nothing was sent, because it would have gone to the default workspace",
 		}
 	}
