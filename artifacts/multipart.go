@@ -156,7 +156,7 @@ func (u *upload) sendInOrder(ctx context.Context, parts []*part) error {
 
 func (u *upload) sendPart(ctx context.Context, part *part, content transport.Content) error {
 	content.Size = part.size
-	content.Sent = u.progress.sent(u.piece + part.number)
+	content.OnSent = u.progress.sent(u.piece + part.number)
 	var err error
 	if part.etag, err = u.client.putURL(ctx, u.method, part.url, part.headers, &content); err != nil {
 		return err

@@ -126,7 +126,7 @@ func (u *upload) whole() *transport.Content {
 	whole := u.content.Content
 	report := u.progress.sent(u.piece)
 	u.sent = 0
-	whole.Sent = func(n int64) {
+	whole.OnSent = func(n int64) {
 		u.sent = n
 		if report != nil {
 			report(n)

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/mlflow-go/mlflow/internal/failure"
+	"github.com/mlflow-go/mlflow/internal/redact"
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
@@ -222,6 +223,6 @@ func oneLine(text string) string {
 			return ' '
 		}
 		return r
-	}, transport.Truncate(text, maxErrorText))
+	}, redact.Truncate(text, maxErrorText))
 	return strings.Join(strings.Fields(text), " ")
 }

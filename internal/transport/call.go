@@ -116,8 +116,8 @@ func (c *Call) run(request *http.Request) Outcome {
 	}
 }
 
-// withoutResponse returns the outcome of a request that was not sent, because of the outcome of another. No program must
-// take the response to that for the one to its own request.
+// withoutResponse returns the outcome of a request that was not sent, because of the outcome of another. A program must
+// never mistake that response for its own.
 func (c *Call) withoutResponse(o Outcome) Outcome {
 	if !c.operation.OfProgram {
 		return o
@@ -135,7 +135,7 @@ var errNoWorkspaces = errors.New("the server does not say whether it supports wo
 type attempt struct {
 	progress progress
 	target   url.URL
-	values   [5]string // of the headers that the library sets, but for credentials and configured ones
+	values   [5]string // space for those of the headers that the library sets, but for credentials and configured ones
 }
 
 // attempt sends the request once.
@@ -217,15 +217,14 @@ func (c *Call) prepare(request *http.Request, a *attempt) error {
 	if c.operation.OfProgram {
 		programs = given.Clone()
 	}
-	n := 0
+	values := a.values[:0]
 	set := func(name, value string) {
-		a.values[n] = value
-		request.Header[name] = a.values[n : n+1 : n+1]
-		n++
+		values = append(values, value)
+		request.Header[name] = values[len(values)-1 : len(values) : len(values)]
 	}
 	set("Accept", "application/json")
 	set("Accept-Encoding", gzipEncoding)
-	if request.Method == http.MethodGet { // a cache on the way must not tell of an earlier time
+	if request.Method == http.MethodGet { // make caches on the way revalidate
 		set("Cache-Control", "no-cache")
 	}
 	if config.UserAgent != "" {
@@ -297,7 +296,7 @@ func (c *Call) hasNewCredentials(ctx context.Context, o Outcome) bool {
 	return true
 }
 
-// log tells of an attempt. It names nothing but what is listed here: no body, no query, no header.
+// log logs an attempt. It names nothing but what is listed here: no body, no query, no header.
 func (c *Call) log(request *http.Request, o Outcome, duration, wait time.Duration, retry bool) {
 	level, message := slog.LevelDebug, "mlflow request"
 	if retry {

@@ -219,9 +219,10 @@ func (c *Call) redacted(o Outcome) Outcome {
 		return o
 	}
 	c.outcome = o // the requests of a redirect had secrets of their own
-	o.Code, o.Message = c.redact(o.Code), c.redact(o.Message)
+	secrets := c.secrets()
+	o.Code, o.Message = secrets.Mask(o.Code), secrets.Mask(o.Message)
 	if o.quotesBody {
-		o.Message, o.quotesBody = c.beginning(o.Body), false
+		o.Message, o.quotesBody = secrets.MaskStart(o.Body), false
 	}
 	if o.Err != nil {
 		o.Err = c.cleanError(o.Err)

@@ -18,10 +18,10 @@ type Content struct {
 	// Open returns the content from its beginning. It is called for each attempt, after what it returned before was
 	// closed.
 	Open func() (io.ReadCloser, error)
-	// Once tells that Open works only once, so that the request is sent once.
+	// Once means that Open works only once, so that the request is sent once.
 	Once bool
-	// Sent hears how many bytes of an attempt net/http has taken; nil hears nothing.
-	Sent func(n int64)
+	// OnSent, if set, is called with how many bytes of an attempt net/http has taken.
+	OnSent func(n int64)
 }
 
 // streams returns a client with the same settings for requests whose bodies are streams. A stream holds a connection
@@ -188,7 +188,7 @@ func (u *upload) attach(request *http.Request) error {
 	if u.content.Size == 0 {
 		request.Body = http.NoBody
 	}
-	if u.content.Size < 0 || u.content.Size >= worthAsking {
+	if u.content.Size < 0 || u.content.Size >= expectContinueSize {
 		request.Header.Set("Expect", "100-continue")
 	}
 	request.GetBody = nil
@@ -198,9 +198,9 @@ func (u *upload) attach(request *http.Request) error {
 	return nil
 }
 
-// worthAsking is how large a body must be for the server to be asked first whether it wants it: one that refuses the
-// request may close the connection while the body is on its way, and the response is lost.
-const worthAsking = 1 << 20
+// expectContinueSize is from which size on a request is sent with Expect: 100-continue. A server that refuses the request
+// may otherwise close the connection while the body is on its way, and the response is lost.
+const expectContinueSize = 1 << 20
 
 // open opens the content, after closing what was opened before.
 func (u *upload) open() (io.ReadCloser, error) {
@@ -258,8 +258,8 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 	if size := u.content.Size; size >= 0 && (b.n > size || errors.Is(err, io.EOF) && b.n < size) {
 		err = fmt.Errorf("the content is not as long as it said: %d bytes", size)
 	}
-	if u.content.Sent != nil {
-		u.content.Sent(b.n)
+	if u.content.OnSent != nil {
+		u.content.OnSent(b.n)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		u.mu.Lock()

@@ -28,7 +28,7 @@ type Config struct {
 	MaxConnsPerHost int
 	// Authorization returns the value of the Authorization header; nil or "" sends none.
 	Authorization func(context.Context) (string, error)
-	// AuthorizationChanges tells that Authorization may return another value for a later request.
+	// AuthorizationChanges means that Authorization may return another value for a later request.
 	AuthorizationChanges bool
 	// Header returns headers to set on every request, over any that were set before. They are copied.
 	Header func() http.Header
@@ -47,18 +47,10 @@ type Config struct {
 	RefuseRedirects bool
 	// MaxBody limits what is read of a response, after decompression; 0 means DefaultMaxBody.
 	MaxBody int64
-	// SecretQueries tells that the values in the queries of URLs are secrets.
+	// SecretQueries means that the values in the queries of URLs are secrets.
 	SecretQueries bool
-	// Logger hears of every attempt; nil is silent.
+	// Logger receives every attempt; nil logs nothing.
 	Logger *slog.Logger
-}
-
-// ReservedHeaders are the headers, in canonical form, that no configuration may set: a request breaks without the right
-// ones, only gzip is decompressed, net/http takes an idempotency key for leave to send a request twice, and a server must
-// be asked about workspaces before one is named.
-var ReservedHeaders = []string{
-	"Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Idempotency-Key", "Trailer",
-	"Transfer-Encoding", "X-Idempotency-Key", workspaceHeader,
 }
 
 // A Doer sends an HTTP request and returns its response, as an [http.Client] does.
@@ -104,7 +96,7 @@ func newHTTPClient(config Config, newTransport func() *http.Transport) *Client {
 	return c
 }
 
-// mayUseH2C tells whether a transport of the caller's own may speak HTTP/2 without TLS.
+// mayUseH2C reports whether a transport of the caller's own may speak HTTP/2 without TLS.
 func mayUseH2C(through http.RoundTripper) bool {
 	t, ok := cmp.Or(through, http.DefaultTransport).(*http.Transport)
 	return !ok || (t.Protocols != nil && t.Protocols.UnencryptedHTTP2())
@@ -129,7 +121,7 @@ func (c *Client) WithoutRetries() *Client {
 	return &once
 }
 
-// MayChangeCredentials tells whether a later request may have other credentials than one that the server refused: from a
+// MayChangeCredentials reports whether a later request may have other credentials than one that the server refused: from a
 // token source, or, if the client has none of its own, from a request editor or the caller's doer.
 func (c *Client) MayChangeCredentials() bool {
 	if c.config.Authorization != nil {
