@@ -154,7 +154,7 @@ func (c *Client) Do(request *http.Request) (*http.Response, error) {
 	const name = "Do"
 	response, outcome := c.transport.Forward(name, request)
 	if response == nil {
-		return nil, failure.New(name, outcome)
+		return nil, failure.OfOutcome(name, outcome)
 	}
 	return response, nil
 }

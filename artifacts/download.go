@@ -93,7 +93,7 @@ func (d *download) openPastProxy(ctx context.Context) (io.ReadCloser, error) {
 	}
 	body, err := d.getURL(func() (*http.Request, error) {
 		presigned, err := callAt[gen.GetPresignedDownloadURLResult](d.root.proxy,
-			mayCrash(d.method),
+			crashIsFinal(d.method),
 			func(g gen.Client) (*http.Response, error) {
 				return g.GetPresignedDownloadURL(ctx, d.root.at(d.file.Path))
 			})
@@ -117,7 +117,7 @@ func (d *download) openDirectly(ctx context.Context) (io.ReadCloser, error) {
 	}
 	body, err := d.getURL(func() (*http.Request, error) {
 		presigned, err := callAt[gen.CreatePresignedDownloadURLResult](d.client.home(),
-			mayCrash(d.method),
+			crashIsFinal(d.method),
 			func(g gen.Client) (*http.Response, error) {
 				return g.CreatePresignedDownloadURL(ctx, gen.CreatePresignedDownloadURLRequest{RunID: d.runID, Path: d.file.Path})
 			})
@@ -151,13 +151,13 @@ func (d *download) downloads() transport.Operation {
 func (d *download) get(at place, send func(gen.Client) (*http.Response, error)) (io.ReadCloser, error) {
 	call := at.client.Streams().NewCall(d.downloads())
 	response, err := send(gen.Client{Server: at.server, Client: call})
-	outcome := call.OutcomeAfter(err)
+	outcome := call.Result(err)
 	if outcome.Kind != transport.Success {
 		return nil, failed(d.method, outcome)
 	}
 	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Disposition")); kind != "attachment" && !isAttachment(response) {
 		response.Body.Close()
-		return nil, failure.New(d.method, call.Unexpected(errNoFile))
+		return nil, failure.OfOutcome(d.method, call.Unexpected(errNoFile))
 	}
 	return d.body(call, response)
 }
@@ -177,7 +177,9 @@ func (d *download) getURL(presign func() (*http.Request, error), once bool) (io.
 		return nil, err
 	}
 	operation := d.downloads()
-	operation.Once = once
+	if once {
+		operation.Safety = transport.SendOnce
+	}
 	call := d.client.transport.Storage().NewCall(operation)
 	call.Renew = presign
 	response, _ := call.Do(request)
@@ -221,7 +223,7 @@ func (b *body) Read(p []byte) (int, error) {
 	case err == io.EOF:
 		b.err = err
 	case err != nil:
-		b.err = failure.New(b.download.method, b.call.Broken(err))
+		b.err = failure.OfOutcome(b.download.method, b.call.Broken(err))
 	}
 	return n, b.err
 }

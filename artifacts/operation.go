@@ -1,26 +1,19 @@
 package artifacts
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
 
 	"github.com/mlflow-go/mlflow/gen"
 	"github.com/mlflow-go/mlflow/internal/failure"
+	"github.com/mlflow-go/mlflow/internal/response"
 	"github.com/mlflow-go/mlflow/internal/transport"
-	"github.com/mlflow-go/mlflow/internal/wire"
 )
-
-// readable is a pointer to a generated type that reads itself.
-type readable[T any] interface {
-	*T
-	wire.Value
-}
 
 // call sends a request as part of the method of the given name, and reads the response. All that it is used for may run
 // twice.
-func call[Response any, Reads readable[Response]](
+func call[Response any, Reads response.Readable[Response]](
 	c *Client,
 	method string,
 	send func(gen.Client) (*http.Response, error),
@@ -29,22 +22,14 @@ func call[Response any, Reads readable[Response]](
 }
 
 // callAt is call for any place and operation.
-func callAt[Response any, Reads readable[Response]](
+func callAt[Response any, Reads response.Readable[Response]](
 	at place,
 	operation transport.Operation,
 	send func(gen.Client) (*http.Response, error),
 ) (Response, error) {
-	var response Response
 	sent := at.client.NewCall(operation)
 	_, err := send(gen.Client{Server: at.server, Client: sent})
-	outcome := sent.OutcomeAfter(err)
-	if outcome.Kind != transport.Success {
-		return response, failed(operation.Name, outcome)
-	}
-	if err := wire.Read(outcome.Body, Reads(&response)); err != nil {
-		return response, failure.New(operation.Name, sent.Unexpected(err))
-	}
-	return response, nil
+	return response.Read[Response, Reads](operation.Name, sent, err, failed)
 }
 
 // servingIsOff matches what a server responds, with status 503, that does not serve artifacts, and will not later.
@@ -55,18 +40,18 @@ func failed(method string, outcome transport.Outcome) error {
 	if outcome.Status == http.StatusServiceUnavailable && servingIsOff.Match(outcome.Body) {
 		outcome.Kind = transport.Unsupported
 	}
-	return failure.New(method, outcome)
+	return failure.OfOutcome(method, outcome)
 }
 
 // mayRunTwice is the operation of a request of a method: all that the package sends may run twice.
 func mayRunTwice(method string) transport.Operation {
-	return transport.Operation{Name: method, MayRunTwice: true, FinalRefusal: servingIsOff}
+	return transport.Operation{Name: method, Safety: transport.MayRunTwice, FinalRefusal: servingIsOff}
 }
 
-// mayCrash is mayRunTwice for a request to which servers respond with a 500 in HTML if they cannot do what it asks for.
-func mayCrash(method string) transport.Operation {
+// crashIsFinal is mayRunTwice for a request to which servers respond with a 500 in HTML if they cannot do what it asks for.
+func crashIsFinal(method string) transport.Operation {
 	operation := mayRunTwice(method)
-	operation.FinalCrash = true
+	operation.CrashIsFinal = true
 	return operation
 }
 
@@ -81,22 +66,20 @@ func (c *Client) home() place { return place{c.server, c.transport} }
 
 // invalid is the error for an argument that is refused before anything is sent.
 func invalid(method, format string, args ...any) error {
-	return failure.New(method, transport.Outcome{Kind: transport.InvalidArgument, Message: fmt.Sprintf(format, args...)})
+	return failure.Refused(method, format, args...)
 }
 
 // unsupported is the error for what the server, or the storage, does not offer.
 func unsupported(method, format string, args ...any) error {
-	return failure.New(method, transport.Outcome{Kind: transport.Unsupported, Message: fmt.Sprintf(format, args...)})
+	return failure.Unsupported(method, format, args...)
 }
 
-// unexpected is the error for a response that says what cannot be.
+// unexpected is the error for a response that cannot be true.
 func unexpected(method, format string, args ...any) error {
-	return failure.New(method, transport.Outcome{Kind: transport.Unexpected, Attempts: 1, Message: fmt.Sprintf(format, args...)})
+	return failure.Unexpected(method, 0, format, args...)
 }
 
 // notFound is the error for an artifact that the server does not list.
 func notFound(method, path string) error {
-	return failure.New(method, transport.Outcome{
-		Kind: transport.NotFound, Attempts: 1, Message: fmt.Sprintf("the run has no artifact %q", path),
-	})
+	return failure.NotFound(method, "the run has no artifact %q", path)
 }

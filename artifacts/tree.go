@@ -76,7 +76,7 @@ func filesOf(method, folder string, files fs.FS) ([]treeFile, error) {
 	var found []treeFile
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
-			return inFile(method, name, failure.New(method, transport.Outcome{Kind: transport.NotSent, Err: err}))
+			return inFile(method, name, failure.NotSent(method, err))
 		}
 		if entry.IsDir() {
 			return nil
@@ -88,7 +88,7 @@ func filesOf(method, folder string, files fs.FS) ([]treeFile, error) {
 		path := join(folder, name)
 		switch {
 		case err != nil:
-			err = failure.New(method, transport.Outcome{Kind: transport.NotSent, Err: err})
+			err = failure.NotSent(method, err)
 		case info.IsDir():
 			err = invalid(method, "it is a link to a folder")
 		case !info.Mode().IsRegular():
@@ -137,7 +137,7 @@ func (t *tree) sendFile(ctx context.Context, file treeFile, piece int) error {
 	if file.size >= t.client.transfers.MultipartSize {
 		opened, err := t.files.Open(file.name)
 		if err != nil {
-			return failure.New(t.method, transport.Outcome{Kind: transport.NotSent, Err: err})
+			return failure.NotSent(t.method, err)
 		}
 		defer func() { _ = opened.Close() }() // it was read
 		content.at, _ = opened.(io.ReaderAt)

@@ -43,7 +43,7 @@ func (c *Client) LogArtifact(ctx context.Context, runID, path string, reader io.
 	}
 	content, err := newContent(reader)
 	if err != nil {
-		return failure.New(method, transport.Outcome{Kind: transport.NotSent, Err: err})
+		return failure.NotSent(method, err)
 	}
 	where, err := c.root(ctx, method, runID)
 	if err != nil {
@@ -126,7 +126,7 @@ func (u *upload) whole() *transport.Content {
 	whole := u.content.Content
 	report := u.progress.sent(u.piece)
 	u.sent = 0
-	whole.Sent = func(n int64) {
+	whole.OnSent = func(n int64) {
 		u.sent = n
 		if report != nil {
 			report(n)
@@ -146,7 +146,7 @@ func (u *upload) put(at place, send func(gen.Client) (*http.Response, error)) er
 	call := at.client.Streams().NewCall(mayRunTwice(u.method))
 	call.Content = u.whole()
 	_, err := send(gen.Client{Server: at.server, Client: call})
-	outcome := call.OutcomeAfter(err)
+	outcome := call.Result(err)
 	if outcome.Kind != transport.Success {
 		return failed(u.method, outcome)
 	}
@@ -154,7 +154,7 @@ func (u *upload) put(at place, send func(gen.Client) (*http.Response, error)) er
 		return nil
 	}
 	if err := wire.Read(outcome.Body, new(wire.Empty)); err != nil {
-		return failure.New(u.method, call.Unexpected(err))
+		return failure.OfOutcome(u.method, call.Unexpected(err))
 	}
 	return nil
 }
@@ -168,7 +168,7 @@ func (u *upload) sendDirectly(ctx context.Context) error {
 	size := u.content.Size
 	if size >= 0 && !u.client.lacksNow(u.root, presignedUploads) {
 		target, err := callAt[gen.CreatePresignedUploadURLResult](u.client.home(),
-			mayCrash(u.method),
+			crashIsFinal(u.method),
 			func(g gen.Client) (*http.Response, error) {
 				return g.CreatePresignedUploadURL(ctx, gen.CreatePresignedUploadURLRequest{RunID: u.runID, Path: u.path})
 			})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/mlflow-go/mlflow/gen"
 	"github.com/mlflow-go/mlflow/internal/batcher"
+	"github.com/mlflow-go/mlflow/internal/failure"
 	"github.com/mlflow-go/mlflow/internal/spool"
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
@@ -313,7 +314,7 @@ func (b *Batcher) add(ctx context.Context, op, runID string, it batcher.Item) er
 // handOverError returns the error of a hand-over. If the context has ended, it is the one that a client returns.
 func handOverError(op string, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return newError(op, transport.Outcome{Kind: transport.Canceled, Err: err})
+		return failure.Canceled(op, err)
 	}
 	return err
 }

@@ -3,14 +3,14 @@ package tracking
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
 
 	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/internal/failure"
+	"github.com/mlflow-go/mlflow/internal/response"
 	"github.com/mlflow-go/mlflow/internal/transport"
-	"github.com/mlflow-go/mlflow/internal/wire"
 )
 
 // A Client tracks experiments on one MLflow server. It keeps no state between calls and is safe for concurrent use.
@@ -36,7 +36,7 @@ type Config struct {
 	// than 6,000 and tags of more than 8,000 characters, in LogParam, SetTag, LogBatch and CreateRun. Tags of more than
 	// 5,000, which MLflow 2.11 to 2.16 cut, are still sent, with a warning.
 	StrictLengths bool
-	// Logger hears of values that a server cuts; nil is silent.
+	// Logger receives warnings about values that a server cuts; nil logs nothing.
 	Logger *slog.Logger
 }
 
@@ -55,14 +55,8 @@ func NewClient(server *url.URL, doer Doer, config Config) *Client {
 	}
 }
 
-// readable is a pointer to a generated type that reads itself.
-type readable[T any] interface {
-	*T
-	wire.Value
-}
-
 // send calls an operation, and converts the response. Whatever goes wrong comes back as an [*Error].
-func send[Request, Response, Result any, Reads readable[Response]](
+func send[Request, Response, Result any, Reads response.Readable[Response]](
 	ctx context.Context,
 	c *Client,
 	op operation[Request, Response],
@@ -73,7 +67,7 @@ func send[Request, Response, Result any, Reads readable[Response]](
 }
 
 // sendCall is send for an operation whose call asks questions of its own.
-func sendCall[Request, Response, Result any, Reads readable[Response]](
+func sendCall[Request, Response, Result any, Reads response.Readable[Response]](
 	ctx context.Context,
 	c *Client,
 	op operation[Request, Response],
@@ -83,24 +77,13 @@ func sendCall[Request, Response, Result any, Reads readable[Response]](
 ) (Result, error) {
 	var none Result
 	_, err := op.send(gen.Client{Server: c.server, Client: call}, ctx, request)
-	outcome := call.OutcomeAfter(err)
-	if outcome.Kind == transport.NotSent {
-		var text *wire.TextError
-		if errors.As(err, &text) {
-			return none, invalid(op.name, "%v", text)
-		}
-	}
-	if outcome.Kind != transport.Success {
-		return none, newError(op.name, outcome)
-	}
-	var response Response
-	err = wire.Read(outcome.Body, Reads(&response))
-	var result Result
-	if err == nil {
-		result, err = convert(response)
-	}
+	body, err := response.Read[Response, Reads](op.name, call, err, failure.OfOutcome)
 	if err != nil {
-		return none, newError(op.name, call.Unexpected(err))
+		return none, err
+	}
+	result, err := convert(body)
+	if err != nil {
+		return none, failure.OfOutcome(op.name, call.Unexpected(err))
 	}
 	return result, nil
 }
@@ -108,7 +91,7 @@ func sendCall[Request, Response, Result any, Reads readable[Response]](
 // do is send for an operation that promises nothing but success. A retry that finds its work done is one.
 func do[Request any](ctx context.Context, c *Client, op operation[Request, gen.EmptyResponse], request Request) error {
 	_, err := send(ctx, c, op, request, func(gen.EmptyResponse) (struct{}, error) { return struct{}{}, nil })
-	if op.doneBefore(err) {
+	if op.isAlreadyDone(err) {
 		return nil
 	}
 	return err

@@ -11,8 +11,8 @@ import (
 	"unicode"
 
 	"github.com/mlflow-go/mlflow/internal/failure"
+	"github.com/mlflow-go/mlflow/internal/redact"
 	"github.com/mlflow-go/mlflow/internal/transport"
-	"github.com/mlflow-go/mlflow/internal/wire"
 )
 
 // What went wrong, for use with [errors.Is]. At most one of them matches an error. MLflow's error code decides; the HTTP
@@ -43,33 +43,53 @@ var (
 	ErrUnexpectedResponse = errors.New("mlflow: unexpected response")
 )
 
+// sentinels are what errors of each kind match. Kinds that are not listed match none.
+var sentinels = map[transport.Kind]error{
+	transport.Refused:          ErrInvalidArgument,
+	transport.NotFound:         ErrNotFound,
+	transport.AlreadyExists:    ErrAlreadyExists,
+	transport.InvalidArgument:  ErrInvalidArgument,
+	transport.Unauthenticated:  ErrUnauthenticated,
+	transport.PermissionDenied: ErrPermissionDenied,
+	transport.RateLimited:      ErrRateLimited,
+	transport.Unavailable:      ErrUnavailable,
+	transport.NoConnection:     ErrUnavailable,
+	transport.NameNotResolved:  ErrUnavailable,
+	transport.NotTrusted:       ErrUnavailable,
+	transport.Timeout:          ErrUnavailable,
+	transport.ConnectionLost:   ErrUnavailable,
+	transport.Unsupported:      ErrUnsupported,
+	transport.Truncated:        ErrUnexpectedResponse,
+	transport.Unexpected:       ErrUnexpectedResponse,
+}
+
 // An ErrorCode is the error_code of an MLflow error. Codes that are not listed here pass through unchanged.
 type ErrorCode string
 
 // Error codes that MLflow's tracking server uses.
 const (
-	ErrorCodeInternalError          ErrorCode = wire.CodeInternalError
-	ErrorCodeTemporarilyUnavailable ErrorCode = wire.CodeTemporarilyUnavailable
+	ErrorCodeInternalError          ErrorCode = "INTERNAL_ERROR"
+	ErrorCodeTemporarilyUnavailable ErrorCode = "TEMPORARILY_UNAVAILABLE"
 	// ErrorCodeBadRequest reports any trouble with the database but a lost connection: a constraint that does not hold, a
 	// lost race, an exhausted connection pool.
-	ErrorCodeBadRequest            ErrorCode = wire.CodeBadRequest
-	ErrorCodeDeadlineExceeded      ErrorCode = wire.CodeDeadlineExceeded
-	ErrorCodeResourceExhausted     ErrorCode = wire.CodeResourceExhausted
-	ErrorCodeNotFound              ErrorCode = wire.CodeNotFound
-	ErrorCodeAlreadyExists         ErrorCode = wire.CodeAlreadyExists
-	ErrorCodeUnauthenticated       ErrorCode = wire.CodeUnauthenticated
-	ErrorCodeInvalidParameterValue ErrorCode = wire.CodeInvalidParameterValue
-	ErrorCodeEndpointNotFound      ErrorCode = wire.CodeEndpointNotFound
-	ErrorCodeMalformedRequest      ErrorCode = wire.CodeMalformedRequest
-	ErrorCodeInvalidState          ErrorCode = wire.CodeInvalidState
-	ErrorCodePermissionDenied      ErrorCode = wire.CodePermissionDenied
-	ErrorCodeFeatureDisabled       ErrorCode = wire.CodeFeatureDisabled
-	ErrorCodeCustomerUnauthorized  ErrorCode = wire.CodeCustomerUnauthorized
-	ErrorCodeRequestLimitExceeded  ErrorCode = wire.CodeRequestLimitExceeded
-	ErrorCodeResourceConflict      ErrorCode = wire.CodeResourceConflict
-	ErrorCodeNotImplemented        ErrorCode = wire.CodeNotImplemented
-	ErrorCodeResourceAlreadyExists ErrorCode = wire.CodeResourceAlreadyExists
-	ErrorCodeResourceDoesNotExist  ErrorCode = wire.CodeResourceDoesNotExist
+	ErrorCodeBadRequest            ErrorCode = "BAD_REQUEST"
+	ErrorCodeDeadlineExceeded      ErrorCode = "DEADLINE_EXCEEDED"
+	ErrorCodeResourceExhausted     ErrorCode = "RESOURCE_EXHAUSTED"
+	ErrorCodeNotFound              ErrorCode = "NOT_FOUND"
+	ErrorCodeAlreadyExists         ErrorCode = "ALREADY_EXISTS"
+	ErrorCodeUnauthenticated       ErrorCode = "UNAUTHENTICATED"
+	ErrorCodeInvalidParameterValue ErrorCode = "INVALID_PARAMETER_VALUE"
+	ErrorCodeEndpointNotFound      ErrorCode = "ENDPOINT_NOT_FOUND"
+	ErrorCodeMalformedRequest      ErrorCode = "MALFORMED_REQUEST"
+	ErrorCodeInvalidState          ErrorCode = "INVALID_STATE"
+	ErrorCodePermissionDenied      ErrorCode = "PERMISSION_DENIED"
+	ErrorCodeFeatureDisabled       ErrorCode = "FEATURE_DISABLED"
+	ErrorCodeCustomerUnauthorized  ErrorCode = "CUSTOMER_UNAUTHORIZED"
+	ErrorCodeRequestLimitExceeded  ErrorCode = "REQUEST_LIMIT_EXCEEDED"
+	ErrorCodeResourceConflict      ErrorCode = "RESOURCE_CONFLICT"
+	ErrorCodeNotImplemented        ErrorCode = "NOT_IMPLEMENTED"
+	ErrorCodeResourceAlreadyExists ErrorCode = "RESOURCE_ALREADY_EXISTS"
+	ErrorCodeResourceDoesNotExist  ErrorCode = "RESOURCE_DOES_NOT_EXIST"
 )
 
 // An Error tells why a call failed. Every error of this package that has to do with the server or with arguments is
@@ -133,40 +153,22 @@ func (e *Error) hint() string {
 // Unwrap returns what caused the error, such as [context.Canceled] or a *[url.Error], or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Is tells whether target is the sentinel for this error.
+// Is reports whether target is the sentinel for this error.
 func (e *Error) Is(target error) bool { return target != nil && target == sentinels[e.classify()] }
 
-// classify returns the kind of the error. An Error that a test made has none: it is told from the code and the status.
+// classify returns the kind of the error. An Error that a test made has none: the code and the status decide.
 func (e *Error) classify() transport.Kind {
 	switch {
 	case e.kind != transport.Success:
 		return e.kind
 	case e.StatusCode == 0 && e.Code == "":
-		return transport.InvalidArgument
+		return transport.Refused
 	}
 	kind := transport.Classify(e.StatusCode, string(e.Code))
 	if kind == transport.Success { // and an error all the same
 		return transport.Unexpected
 	}
 	return kind
-}
-
-var sentinels = map[transport.Kind]error{
-	transport.NotFound:         ErrNotFound,
-	transport.AlreadyExists:    ErrAlreadyExists,
-	transport.InvalidArgument:  ErrInvalidArgument,
-	transport.Unauthenticated:  ErrUnauthenticated,
-	transport.PermissionDenied: ErrPermissionDenied,
-	transport.RateLimited:      ErrRateLimited,
-	transport.Unavailable:      ErrUnavailable,
-	transport.NoConnection:     ErrUnavailable,
-	transport.NameNotResolved:  ErrUnavailable,
-	transport.NotTrusted:       ErrUnavailable,
-	transport.Timeout:          ErrUnavailable,
-	transport.ConnectionLost:   ErrUnavailable,
-	transport.Unsupported:      ErrUnsupported,
-	transport.Truncated:        ErrUnexpectedResponse,
-	transport.Unexpected:       ErrUnexpectedResponse,
 }
 
 // LogValue makes a group of the error's fields.
@@ -185,31 +187,21 @@ func (e *Error) LogValue() slog.Value {
 }
 
 // invalid is the error for an argument that is refused before anything is sent.
-func invalid(op, format string, args ...any) *Error {
-	return &Error{Op: op, Message: fmt.Sprintf(format, args...), kind: transport.InvalidArgument}
-}
+func invalid(op, format string, args ...any) error { return failure.Refused(op, format, args...) }
 
 func init() {
 	failure.New = func(op string, outcome transport.Outcome) error {
-		if outcome.Message != "" && outcome.Status == 0 && outcome.Attempts == 0 { // refused before anything was sent
-			return &Error{Op: op, Message: outcome.Message, kind: outcome.Kind}
+		return &Error{
+			Op:         op,
+			StatusCode: outcome.Status,
+			Code:       ErrorCode(outcome.Code),
+			Message:    outcome.Message,
+			RetryAfter: outcome.RetryAfter,
+			Attempts:   outcome.Attempts,
+			cause:      outcome.Err,
+			kind:       outcome.Kind,
+			mayHaveRun: outcome.MayHaveRun,
 		}
-		return newError(op, outcome)
-	}
-}
-
-// newError is the error for a call that failed.
-func newError(op string, outcome transport.Outcome) *Error {
-	return &Error{
-		Op:         op,
-		StatusCode: outcome.Status,
-		Code:       ErrorCode(outcome.Code),
-		Message:    outcome.Message,
-		RetryAfter: outcome.RetryAfter,
-		Attempts:   max(1, outcome.Attempts),
-		cause:      outcome.Err,
-		kind:       outcome.Kind,
-		mayHaveRun: outcome.MayHaveRun,
 	}
 }
 
@@ -224,13 +216,13 @@ func renamed(err error, op string) error {
 	return &ours
 }
 
-// oneLine returns text on one line, within limits, and without what a terminal would obey.
+// oneLine returns text on one line, within limits, and without control characters.
 func oneLine(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
-	}, transport.Truncate(text, maxErrorText))
+	}, redact.Truncate(text, maxErrorText))
 	return strings.Join(strings.Fields(text), " ")
 }

@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"log/slog"
 	"math"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +23,7 @@ import (
 
 	"github.com/mlflow-go/mlflow"
 	"github.com/mlflow-go/mlflow/internal/scenario"
+	"github.com/mlflow-go/mlflow/internal/transport"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -130,6 +135,32 @@ func TestErrorCodes(t *testing.T) {
 	} {
 		assertOnly(t, &tracking.Error{Op: "GetRun", StatusCode: http.StatusTeapot, Code: code, Attempts: 1}, want)
 	}
+}
+
+// TestErrorCodesHaveRows holds the constants against the table of package transport, by their names and texts.
+func TestErrorCodesHaveRows(t *testing.T) {
+	t.Parallel()
+	file, err := parser.ParseFile(token.NewFileSet(), "errors.go", nil, 0)
+	require.NoError(t, err)
+	var constants, rows []string
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok || !strings.HasPrefix(spec.Names[0].Name, "ErrorCode") {
+			return true
+		}
+		text, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+		require.NoError(t, err)
+		name := strings.TrimPrefix(spec.Names[0].Name, "ErrorCode")
+		assert.Equal(t, strings.ReplaceAll(text, "_", ""), strings.ToUpper(name))
+		constants = append(constants, text)
+		return true
+	})
+	for _, code := range transport.ErrorCodes {
+		if code.Kind != transport.Success {
+			rows = append(rows, code.Text)
+		}
+	}
+	assert.Equal(t, rows, constants)
 }
 
 // TestSuccessWithoutPromise checks that a 2xx alone convinces nobody.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/internal/failure"
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
@@ -90,11 +91,7 @@ func (c *Client) activeExperiment(ctx context.Context, op, name string) (*Experi
 		return nil, renamed(err, op)
 	}
 	if experiment.LifecycleStage == LifecycleStageDeleted {
-		return nil, &Error{
-			Op:      op,
-			Message: fmt.Sprintf("experiment %s is deleted and keeps the name %q: restore it or use another name", experiment.ID, name),
-			kind:    transport.AlreadyExists,
-		}
+		return nil, failure.AlreadyExists(op, "experiment %s is deleted and keeps the name %q: restore it or use another name", experiment.ID, name)
 	}
 	return experiment, nil
 }

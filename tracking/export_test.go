@@ -3,6 +3,8 @@ package tracking
 import (
 	"context"
 	"iter"
+
+	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
 // An Operation is what tests see of an operation.
@@ -42,11 +44,10 @@ var Operations = []Operation{
 }
 
 func exported[Request, Response any](o operation[Request, Response]) Operation {
-	return Operation{o.name, o.mayRunTwice, o.done != nil, func() any { return new(Request) }, func() any { return new(Response) }}
+	return Operation{o.name, o.safety == transport.MayRunTwice, o.alreadyDone != nil, func() any { return new(Request) }, func() any { return new(Response) }}
 }
 
 // AllPages is allPages for items that don't matter.
 func AllPages(ctx context.Context, fetch func(ctx context.Context, token string) (items []int, next string, err error)) iter.Seq2[int, error] {
 	return allPages(ctx, "AllRuns", fetch)
 }
-

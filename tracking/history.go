@@ -10,7 +10,7 @@ import (
 	"slices"
 
 	"github.com/mlflow-go/mlflow/gen"
-	"github.com/mlflow-go/mlflow/internal/transport"
+	"github.com/mlflow-go/mlflow/internal/failure"
 )
 
 // A MetricHistoryOption is an option of [Client.GetMetricHistory] and [Client.AllMetrics].
@@ -91,9 +91,7 @@ func (c *Client) allMetrics(ctx context.Context, method, runID, key string, opts
 				emptyPages = 0
 			}
 			if emptyPages > maxEmptyPages && page.nextPageToken != "" {
-				return nil, "", newError(method, transport.Outcome{
-					Kind: transport.Unexpected, Status: http.StatusOK, Message: "the server sends one empty page after the other",
-				})
+				return nil, "", failure.Unexpected(method, http.StatusOK, "the server sends one empty page after the other")
 			}
 			return page.metrics, page.nextPageToken, nil
 		})

@@ -5,7 +5,7 @@ import (
 	"iter"
 	"net/http"
 
-	"github.com/mlflow-go/mlflow/internal/transport"
+	"github.com/mlflow-go/mlflow/internal/failure"
 )
 
 // A pageFetcher gets the page that a token stands for, and the token of the next one, "" if there is none.
@@ -46,9 +46,7 @@ func allPages[T any](ctx context.Context, op string, fetch pageFetcher[T]) iter.
 			case token == "":
 				return
 			case repeated: // as MLflow 2.9 does when it is asked for pages of 0 runs
-				yield(none, newError(op, transport.Outcome{
-					Kind: transport.Unexpected, Status: http.StatusOK, Message: "the server repeats a page token",
-				}))
+				yield(none, failure.Unexpected(op, http.StatusOK, "the server repeats a page token"))
 				return
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
 // SetBasicAuth sets a user name and its password, which may be empty.
@@ -63,7 +65,7 @@ func whyNoToken(token string) string {
 	switch {
 	case token == "":
 		return "the token is empty"
-	case !validHeaderValue(token):
+	case !transport.ValidHeaderValue(token):
 		return "the token " + notInHeader
 	case strings.TrimSpace(token) != token: // net/http would send another one, without a word
 		return "the token has spaces around it"

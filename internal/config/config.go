@@ -73,7 +73,7 @@ func Resolve(options Options, machine Machine) (transport.Config, []error) {
 func (l Layer) checkWorkspace(p *problems) {
 	name := l.Workspace
 	switch {
-	case !validHeaderValue(name.v):
+	case !transport.ValidHeaderValue(name.v):
 		p.add(name.source, "the name %s", notInHeader)
 	case strings.TrimSpace(name.v) != name.v:
 		// Servers take a blank name for none, and would write into the workspace "default".

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
@@ -32,28 +31,17 @@ func (o Options) checkHeaders(p *problems) {
 	const source = "WithHeaders"
 	for _, name := range slices.Sorted(maps.Keys(o.headers)) {
 		switch {
-		case !validHeaderName(name): // which is not quoted: it may be a value in the wrong place
+		case !transport.ValidHeaderName(name): // which is not quoted: it may be a value in the wrong place
 			p.add(source, "a key is not the name of a header, which has letters, digits and hyphens")
-		case !validHeaderValue(o.headers[name]):
+		case !transport.ValidHeaderValue(o.headers[name]):
 			p.add(source, "the value of %s %s", name, notInHeader)
 		case slices.Contains(transport.ReservedHeaders, name):
 			p.add(source, "%s is set by the library", name)
 		}
 	}
-	if !validHeaderValue(o.UserAgent) {
+	if !transport.ValidHeaderValue(o.UserAgent) {
 		p.add("WithUserAgent", "the product %s", notInHeader)
 	}
 }
 
 const notInHeader = "holds characters that a header must not contain, such as a line break"
-
-func validHeaderName(name string) bool {
-	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
-		letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-		return !letter && !strings.ContainsRune("0123456789!#$%&'*+-.^_`|~", r)
-	})
-}
-
-func validHeaderValue(value string) bool {
-	return !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
-}

@@ -15,7 +15,7 @@ const (
 	DefaultMaxBody = 256 << 20
 	// maxErrorBody limits what is read of a response that reports an error, or is not a JSON object.
 	maxErrorBody = 64 << 10
-	// sniffLen is how much of a response tells whether it is a JSON object.
+	// sniffLen is how much of a response shows whether it is a JSON object.
 	sniffLen = 512
 	// maxExpected is the Content-Length that is believed: a buffer of that size is made before anything came.
 	maxExpected = 16 << 20
@@ -23,13 +23,11 @@ const (
 
 var errTooLarge = errors.New("the response is larger")
 
-// A response of MLflow's compresses to a twentieth or so, and gzip can expand a byte to a thousand. What exceeds both of
-// these is no response of MLflow's.
+// A response of MLflow's compresses to a twentieth or so, and gzip can expand a byte to a thousand. A body above both
+// limits is refused.
 const (
-	maxExpansion  = 200
-	anyExpansion  = 16 << 20
-	gzipEncoding  = "gzip"
-	encodingField = "Content-Encoding"
+	maxExpansion   = 200
+	expansionFloor = 16 << 20
 )
 
 // readBody reads the response's body, within limits, and closes it. It returns what it read even if it fails. Of a
@@ -98,7 +96,7 @@ func decompress(response *http.Response) (io.Reader, error) {
 	case err != nil:
 		return nil, err
 	}
-	return &expandingReader{expanded, received, 0}, nil
+	return &expansionLimiter{expanded, received, 0}, nil
 }
 
 // A countingReader counts what is read.
@@ -113,17 +111,17 @@ func (r *countingReader) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// An expandingReader fails when a little expands to much.
-type expandingReader struct {
+// An expansionLimiter fails when a little expands to much.
+type expansionLimiter struct {
 	expanded io.Reader
 	received *countingReader
 	n        int64
 }
 
-func (r *expandingReader) Read(b []byte) (int, error) {
+func (r *expansionLimiter) Read(b []byte) (int, error) {
 	n, err := r.expanded.Read(b)
 	r.n += int64(n)
-	if r.n > anyExpansion && r.n/maxExpansion > r.received.n {
+	if r.n > expansionFloor && r.n/maxExpansion > r.received.n {
 		return n, fmt.Errorf("%w than %d times what was received", errTooLarge, maxExpansion)
 	}
 	return n, err

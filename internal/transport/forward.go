@@ -7,13 +7,6 @@ import (
 	"strings"
 )
 
-// neverForwarded are the headers of a program's own request that are left out. A request breaks with other values than
-// ours, of which net/http takes the host and the length from the request's fields.
-var neverForwarded = []string{
-	"Accept-Encoding", "Connection", "Content-Length", "Host", "Idempotency-Key", "Trailer", "Transfer-Encoding",
-	"X-Idempotency-Key", workspaceHeader,
-}
-
 // Forward sends a request of the program's own to the server, as a request of that name, and does not change it. It
 // returns the last response, whatever its status, or nil and what became of the request. It closes the request's body.
 func (c *Client) Forward(name string, request *http.Request) (*http.Response, Outcome) {
@@ -25,7 +18,7 @@ func (c *Client) Forward(name string, request *http.Request) (*http.Response, Ou
 		if request.Body != nil {
 			request.Body.Close()
 		}
-		return nil, Outcome{Kind: InvalidArgument, Message: refusal}
+		return nil, Outcome{Kind: Refused, Message: refusal}
 	}
 	forwarded := request.Clone(request.Context())
 	forwarded.URL, forwarded.Host, forwarded.RequestURI = target, "", ""
@@ -35,7 +28,11 @@ func (c *Client) Forward(name string, request *http.Request) (*http.Response, Ou
 		forwarded.Header.Del(header)
 	}
 	isRead := request.Method == "" || request.Method == http.MethodGet || request.Method == http.MethodHead
-	call := c.NewCall(Operation{Name: name, MayRunTwice: isRead, OfProgram: true})
+	safety := RunOnce
+	if isRead {
+		safety = MayRunTwice
+	}
+	call := c.NewCall(Operation{Name: name, Safety: safety, OfProgram: true})
 	response, _ := call.Do(forwarded) // the outcome tells more than the error
 	if response == nil {
 		return nil, call.outcome
@@ -81,22 +78,13 @@ func (c *Client) whyNotForward(request *http.Request) string {
 		return "the workspace is not that of the client"
 	}
 	for name, values := range request.Header {
-		if !isToken(name) || slices.ContainsFunc(values, hasControls) {
-			return "a header's name or value holds characters that headers must not contain" // which is which may be secret
+		isInvalid := func(value string) bool { return !ValidHeaderValue(value) }
+		if !ValidHeaderName(name) || slices.ContainsFunc(values, isInvalid) {
+			// Quote neither: a secret may be in the wrong place.
+			return "a header's name or value holds characters that headers must not contain"
 		}
 	}
 	return ""
-}
-
-// canonical returns a copy of a header with the names as net/http spells them. It would send a content-length beside the
-// Content-Length.
-func canonical(header http.Header) http.Header {
-	copied := make(http.Header, len(header))
-	for name, values := range header {
-		name = http.CanonicalHeaderKey(name)
-		copied[name] = append(copied[name], values...)
-	}
-	return copied
 }
 
 // target returns the URL to which a program's own request goes, or why it goes nowhere. One without a host is below that
@@ -149,16 +137,4 @@ func sameServer(u, server *url.URL) bool {
 func leavesFolder(path string) bool {
 	segments := strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' })
 	return slices.Contains(segments, ".") || slices.Contains(segments, "..")
-}
-
-// isToken tells whether text can be a method, or the name of a header.
-func isToken(text string) bool {
-	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
-		isLetter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-		return !isLetter && !strings.ContainsRune("0123456789!#$%&'*+-.^_`|~", r)
-	})
-}
-
-func hasControls(value string) bool {
-	return strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 }

@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"time"
-
-	"github.com/mlflow-go/mlflow/internal/wire"
 )
 
 // An Outcome is what became of a call: the last response, or why there is none. It holds no secret that was sent, but
@@ -50,6 +48,8 @@ type Kind int
 const (
 	Success Kind = iota
 
+	Refused // by the library, before anything was sent
+
 	// What the server said: MLflow's error code decides, and the HTTP status if there is no known code.
 	NotFound
 	AlreadyExists
@@ -78,81 +78,34 @@ const (
 	ConnectionLost
 )
 
-// A verdict says whether a request may be retried.
-type verdict int
-
-const (
-	final         verdict = iota // a retry would bring the same
-	cannotHaveRun                // the server cannot have run the request
-	mayHaveRun                   // the server may have run the request
-	mayPass                      // the server did not run it, for a reason that may pass or not
-)
-
-var kinds = map[Kind]struct {
-	word    string
-	verdict verdict
-}{
-	Success:          {"none", final},
-	NotFound:         {"not found", final},
-	AlreadyExists:    {"already exists", final},
-	InvalidArgument:  {"invalid argument", final},
-	Unauthenticated:  {"unauthenticated", final},
-	PermissionDenied: {"permission denied", final},
-	RateLimited:      {"rate limited", cannotHaveRun},
-	Unavailable:      {"unavailable", mayHaveRun},
-	Unsupported:      {"unsupported", final},
-	DatabaseRefused:  {"refused by the database", mayPass},
-	Crashed:          {"server error", mayHaveRun},
-	Failed:           {"error", final},
-	Truncated:        {"truncated response", mayHaveRun},
-	Unexpected:       {"unexpected response", final},
-	Canceled:         {"context ended", final},
-	NotSent:          {"not sent", final},
-	ProxyRefused:     {"refused by the proxy", final},
-	NoConnection:     {"no connection", cannotHaveRun},
-	NameNotResolved:  {"name not resolved", cannotHaveRun},
-	NotTrusted:       {"TLS failed", final},
-	Timeout:          {"timeout", mayHaveRun},
-	ConnectionLost:   {"connection lost", mayHaveRun},
+var words = map[Kind]string{
+	Success:          "none",
+	Refused:          "refused",
+	NotFound:         "not found",
+	AlreadyExists:    "already exists",
+	InvalidArgument:  "invalid argument",
+	Unauthenticated:  "unauthenticated",
+	PermissionDenied: "permission denied",
+	RateLimited:      "rate limited",
+	Unavailable:      "unavailable",
+	Unsupported:      "unsupported",
+	DatabaseRefused:  "refused by the database",
+	Crashed:          "server error",
+	Failed:           "error",
+	Truncated:        "truncated response",
+	Unexpected:       "unexpected response",
+	Canceled:         "context ended",
+	NotSent:          "not sent",
+	ProxyRefused:     "refused by the proxy",
+	NoConnection:     "no connection",
+	NameNotResolved:  "name not resolved",
+	NotTrusted:       "TLS failed",
+	Timeout:          "timeout",
+	ConnectionLost:   "connection lost",
 }
 
 // String returns the word for logs. The text of an error may hold anything; this does not.
-func (k Kind) String() string { return kinds[k].word }
-
-// verdict says whether the request may be retried. The kind decides, except after a status that says "not now": then a
-// code that says something else comes from a proxy that does not know MLflow's.
-func (o Outcome) verdict() verdict {
-	switch o.Status {
-	case http.StatusTooManyRequests:
-		return cannotHaveRun
-	case http.StatusRequestTimeout, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return mayHaveRun
-	}
-	return kinds[o.Kind].verdict
-}
-
-var kindsByCode = map[string]Kind{
-	wire.CodeInternalError:          Failed,
-	wire.CodeTemporarilyUnavailable: Unavailable,
-	wire.CodeBadRequest:             DatabaseRefused,
-	wire.CodeDeadlineExceeded:       Unavailable,
-	wire.CodeResourceExhausted:      RateLimited,
-	wire.CodeNotFound:               NotFound,
-	wire.CodeAlreadyExists:          AlreadyExists,
-	wire.CodeUnauthenticated:        Unauthenticated,
-	wire.CodeInvalidParameterValue:  InvalidArgument,
-	wire.CodeEndpointNotFound:       Unsupported,
-	wire.CodeMalformedRequest:       InvalidArgument,
-	wire.CodeInvalidState:           InvalidArgument,
-	wire.CodePermissionDenied:       PermissionDenied,
-	wire.CodeFeatureDisabled:        Unsupported,
-	wire.CodeCustomerUnauthorized:   Unauthenticated,
-	wire.CodeRequestLimitExceeded:   RateLimited,
-	wire.CodeResourceConflict:       Failed,
-	wire.CodeNotImplemented:         Unsupported,
-	wire.CodeResourceAlreadyExists:  AlreadyExists,
-	wire.CodeResourceDoesNotExist:   NotFound,
-}
+func (k Kind) String() string { return words[k] }
 
 var kindsByStatus = map[int]Kind{
 	http.StatusBadRequest:            InvalidArgument,
@@ -206,7 +159,7 @@ func (c *Call) received(response *http.Response, body []byte, readErr error) Out
 	// Some gateways send an error with status 200. A program knows best what it asked for.
 	if !isSuccess(o.Status) || (!c.operation.OfProgram && bytes.Contains(body, []byte(`"error_code"`))) {
 		var ok bool
-		o.Code, o.Message, ok = wire.ParseError(body)
+		o.Code, o.Message, ok = parseError(body)
 		o.quotesBody = !ok
 	}
 	o.Kind = Classify(o.Status, o.Code)
@@ -266,9 +219,10 @@ func (c *Call) redacted(o Outcome) Outcome {
 		return o
 	}
 	c.outcome = o // the requests of a redirect had secrets of their own
-	o.Code, o.Message = c.redact(o.Code), c.redact(o.Message)
+	secrets := c.secrets()
+	o.Code, o.Message = secrets.Mask(o.Code), secrets.Mask(o.Message)
 	if o.quotesBody {
-		o.Message, o.quotesBody = c.beginning(o.Body), false
+		o.Message, o.quotesBody = secrets.MaskStart(o.Body), false
 	}
 	if o.Err != nil {
 		o.Err = c.cleanError(o.Err)

@@ -1,94 +1,107 @@
 package transport
 
 import (
+	"cmp"
 	"errors"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/mlflow-go/mlflow/internal/redact"
 )
 
-// redact returns text without the secrets that were sent, however they are spelled.
-func (c *Call) redact(text string) string { return c.redactBeginning(text, maxErrorBody) }
-
-// redactBeginning returns what about n bytes at the start of a text say, without the secrets that were sent. It looks at
-// more of the text: a secret that goes on behind the end is one all the same.
-func (c *Call) redactBeginning(text string, n int) string {
-	if text == "" {
-		return ""
-	}
-	text = text[:min(len(text), n+maxErrorBody)]
-	hidden := make([]bool, len(text))
-	secrets := c.secrets()
-	eachSpelling(text, func(s spelling) {
-		for secret := range secrets {
-			s.find(secret, func(start, end int) {
-				for i := start; i < end; i++ {
-					hidden[i] = true
-				}
-			})
-		}
-	})
-	end := cutAt(text, n)
-	if end == len(text) {
-		return leaveOut(text, hidden)
-	}
-	return leaveOut(text[:end], hidden) + "…"
-}
-
-// leaveOut returns a text with something else in place of what is hidden.
-func leaveOut(text string, hidden []bool) string {
-	var left strings.Builder
-	for i := range len(text) {
-		switch {
-		case !hidden[i]:
-			left.WriteByte(text[i])
-		case i == 0 || !hidden[i-1]:
-			left.WriteString("[redacted]")
+// secrets returns what the last request carried that nobody else may see: credentials, configured headers, cookies, and
+// what an editor added.
+func (c *Call) secrets() redact.Secrets {
+	s, config := make(redact.Secrets), &c.client.config
+	for name, values := range c.sent { // with the jar's cookies, which net/http adds
+		if !slices.Contains(publicHeaders, name) {
+			s.AddHeader(name, values)
 		}
 	}
-	return left.String()
+	if config.SecretQueries {
+		for _, values := range c.query {
+			for _, value := range values {
+				s.Add(value)
+			}
+		}
+	}
+	for name, values := range config.Header() {
+		if name != "Host" { // which says where the server is, as its URL does
+			s.AddHeader(name, values)
+		}
+	}
+	if c.outcome.response != nil {
+		addChain(s, c.outcome.response.Request)
+	}
+	if httpClient, ok := c.client.http.(*http.Client); ok && config.Server != nil {
+		addJar(s, httpClient.Jar, config.Server)
+		addProxy(s, httpClient.Transport, config.Server)
+	}
+	return s
 }
 
-// beginning returns the start of a response that is not MLflow's, for a person to recognize.
-func (c *Call) beginning(body []byte) string {
-	const enough, redacted = 256, 4 << 10 // more than enough, as little may be left of it
-	text := strings.ToValidUTF8(string(body[:min(len(body), redacted+maxErrorBody)]), "\uFFFD")
-	return Truncate(c.redactBeginning(text, redacted), enough)
+// addChain adds the credentials and cookies of a request that a redirect led to, or that a transport of the caller's own
+// made of ours, and of those before it.
+func addChain(s redact.Secrets, request *http.Request) {
+	for request != nil {
+		for _, name := range credentialHeaders {
+			s.AddHeader(name, request.Header[name])
+		}
+		if request.Response == nil {
+			return
+		}
+		request = request.Response.Request
+	}
 }
 
-// Truncate returns text, cut to about n bytes between two runes if it is longer.
-func Truncate(text string, n int) string {
-	end := cutAt(text, n)
-	if end == len(text) {
-		return text
+// addJar adds the cookies that a jar has for the server: a response may quote those that came with it.
+func addJar(s redact.Secrets, jar http.CookieJar, server *url.URL) {
+	if jar == nil {
+		return
 	}
-	return text[:end] + "…"
+	calls := *server
+	calls.Path += "/api/2.0/mlflow/"
+	for _, cookie := range jar.Cookies(&calls) {
+		s.AddCookie(cookie.Value)
+	}
 }
 
-// cutAt returns where to cut a text that is longer than n bytes, and else where it ends.
-func cutAt(text string, n int) int {
-	if len(text) <= n {
-		return len(text)
+// addProxy adds the password for the proxy on the way to the server.
+func addProxy(s redact.Secrets, through http.RoundTripper, server *url.URL) {
+	t, ok := cmp.Or(through, http.DefaultTransport).(*http.Transport)
+	if !ok {
+		return
 	}
-	for n > 0 && !utf8.RuneStart(text[n]) {
-		n--
+	for name, values := range t.ProxyConnectHeader {
+		s.AddHeader(name, values)
 	}
-	return n
+	if t.Proxy == nil {
+		return
+	}
+	proxy, err := t.Proxy(&http.Request{Method: http.MethodGet, URL: server, Host: server.Host, Header: make(http.Header)})
+	if err != nil || proxy == nil {
+		return
+	}
+	if password, ok := proxy.User.Password(); ok {
+		s.AddPassword(proxy.User.Username(), password)
+	}
 }
 
 // cleanError strips URLs, as the function does, and redacts the secrets that this call sent: errors of net/http can
 // quote the server.
 func (c *Call) cleanError(err error) error {
-	err = cleanError(err)
-	if text := err.Error(); c.redact(text) == text {
+	err, secrets := cleanError(err), c.secrets()
+	if text := err.Error(); secrets.Mask(text) == text {
 		return err
 	}
 	failed, ok := err.(*url.Error) //nolint:errorlint // what wraps one has a text of its own
 	if !ok {
-		return newRedactedError(c.redact(err.Error()), err)
+		return newRedactedError(secrets.Mask(err.Error()), err)
 	}
-	cause := newRedactedError(c.redact(failed.Err.Error()), failed.Err)
-	return &url.Error{Op: failed.Op, URL: c.redact(failed.URL), Err: cause}
+	cause := newRedactedError(secrets.Mask(failed.Err.Error()), failed.Err)
+	return &url.Error{Op: failed.Op, URL: secrets.Mask(failed.URL), Err: cause}
 }
 
 // A redactedError is an error with another text. It does not unwrap to the one that has the secrets, and keeps it inside

@@ -9,11 +9,6 @@ import (
 
 const maxRedirects = 10
 
-// safeForOtherHosts are the headers that another host may see, unless they are configured: all others may be
-// credentials, or the work of a request editor that signs. Without the workspace's the request would be about another
-// workspace.
-var safeForOtherHosts = []string{"Accept", "Content-Type", "User-Agent", workspaceHeader}
-
 // redirectPolicy returns a [http.Client.CheckRedirect] that follows a redirect only with the method of the request,
 // and hands credentials, configured headers and the tracking URI to nobody but the first host. A redirect that it does
 // not follow becomes the response. The policy of the caller's own client, if there is one, is asked as well.

@@ -18,10 +18,10 @@ type Content struct {
 	// Open returns the content from its beginning. It is called for each attempt, after what it returned before was
 	// closed.
 	Open func() (io.ReadCloser, error)
-	// Once tells that Open works only once, so that the request is sent once.
+	// Once means that Open works only once, so that the request is sent once.
 	Once bool
-	// Sent hears how many bytes of an attempt net/http has taken; nil hears nothing.
-	Sent func(n int64)
+	// OnSent, if set, is called with how many bytes of an attempt net/http has taken.
+	OnSent func(n int64)
 }
 
 // streams returns a client with the same settings for requests whose bodies are streams. A stream holds a connection
@@ -68,17 +68,15 @@ func (c *Call) attemptStream(request *http.Request) Outcome {
 	c.attempts++
 	caller := request.Context()
 	ctx, watch := watchIdle(caller, c.client.config.Timeout)
-	a := new(attempt)
-	progress := &a.progress
-	ctx = progress.trace(ctx, watch.end, c.client.mayUseH2C)
 	handedOver := false
 	defer func() {
 		if !handedOver {
 			watch.end()
 		}
 	}()
-	request = request.WithContext(ctx)
-	if err := c.prepare(request, a); err != nil {
+	a := new(attempt)
+	request, err := c.begin(ctx, watch.end, request, a)
+	if err != nil {
 		return notSent(caller, reason(caller, ctx, err))
 	}
 	if c.client.config.SecretQueries {
@@ -95,11 +93,7 @@ func (c *Call) attemptStream(request *http.Request) Outcome {
 			return notSent(caller, err)
 		}
 	}
-	progress.guardBody(request)
-	response, err := c.client.http.Do(request)
-	if err == nil {
-		err = checkStatus(request, response)
-	}
+	response, err := c.exchange(request, a)
 	if failed := upload.failure(); failed != nil {
 		if err == nil {
 			response.Body.Close()
@@ -107,7 +101,7 @@ func (c *Call) attemptStream(request *http.Request) Outcome {
 		return notSent(caller, failed)
 	}
 	if err != nil {
-		return failed(reasonOf(caller, ctx, err), progress)
+		return failed(reasonOf(caller, ctx, err), &a.progress)
 	}
 	if c.operation.Downloads && isSuccess(response.StatusCode) {
 		handedOver = true
@@ -118,7 +112,7 @@ func (c *Call) attemptStream(request *http.Request) Outcome {
 		}}
 		return o
 	}
-	return c.read(caller, request, response, progress, true)
+	return c.read(caller, request, response, &a.progress, true)
 }
 
 // Broken returns the outcome of a download whose body ended with an error.
@@ -194,7 +188,7 @@ func (u *upload) attach(request *http.Request) error {
 	if u.content.Size == 0 {
 		request.Body = http.NoBody
 	}
-	if u.content.Size < 0 || u.content.Size >= worthAsking {
+	if u.content.Size < 0 || u.content.Size >= expectContinueSize {
 		request.Header.Set("Expect", "100-continue")
 	}
 	request.GetBody = nil
@@ -204,9 +198,9 @@ func (u *upload) attach(request *http.Request) error {
 	return nil
 }
 
-// worthAsking is how large a body must be for the server to be asked first whether it wants it: one that refuses the
-// request may close the connection while the body is on its way, and the response is lost.
-const worthAsking = 1 << 20
+// expectContinueSize is from which size on a request is sent with Expect: 100-continue. A server that refuses the request
+// may otherwise close the connection while the body is on its way, and the response is lost.
+const expectContinueSize = 1 << 20
 
 // open opens the content, after closing what was opened before.
 func (u *upload) open() (io.ReadCloser, error) {
@@ -264,8 +258,8 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 	if size := u.content.Size; size >= 0 && (b.n > size || errors.Is(err, io.EOF) && b.n < size) {
 		err = fmt.Errorf("the content is not as long as it said: %d bytes", size)
 	}
-	if u.content.Sent != nil {
-		u.content.Sent(b.n)
+	if u.content.OnSent != nil {
+		u.content.OnSent(b.n)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		u.mu.Lock()
@@ -328,7 +322,7 @@ type resumedDownload struct {
 
 // resumable returns the body of a download that resumes by itself.
 func (c *Call) resumable(request *http.Request, o Outcome) io.ReadCloser {
-	c.operation.Once = false // what has begun is gone on with
+	c.operation.Safety = MayRunTwice // there is no fallback once it has begun
 	d := &resumedDownload{call: c, request: request, size: o.response.ContentLength, body: o.stream}
 	header := o.response.Header
 	if tag := header.Get("ETag"); o.Status == http.StatusOK && header.Get("Accept-Ranges") == "bytes" && !strings.HasPrefix(tag, "W/") {
@@ -358,12 +352,9 @@ func (d *resumedDownload) Close() error { return d.body.Close() }
 // resume asks for the rest after an error. It returns the error if there is none to be had.
 func (d *resumedDownload) resume(broken error) error {
 	d.body.Close()
-	if d.offset > d.resumed {
-		d.call.attempts, d.resumed = 1, d.offset // what moves is tried on
-	}
 	ctx := d.request.Context()
-	o := Outcome{Kind: ConnectionLost, Err: broken}
-	wait, retry := d.call.retryDelay(ctx, o)
+	wait, retry := d.call.resumeDelay(ctx, broken, d.offset > d.resumed)
+	d.resumed = max(d.resumed, d.offset)
 	if d.tag == "" || ctx.Err() != nil || !retry || sleep(ctx, wait) != nil {
 		return broken
 	}
@@ -376,7 +367,7 @@ func (d *resumedDownload) resume(broken error) error {
 	}
 	request.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.offset))
 	request.Header.Set("If-Range", d.tag)
-	o = d.call.run(request)
+	o := d.call.run(request)
 	if o.stream == nil {
 		return broken
 	}

@@ -28,7 +28,7 @@ type Config struct {
 	MaxConnsPerHost int
 	// Authorization returns the value of the Authorization header; nil or "" sends none.
 	Authorization func(context.Context) (string, error)
-	// AuthorizationChanges tells that Authorization may return another value for a later request.
+	// AuthorizationChanges means that Authorization may return another value for a later request.
 	AuthorizationChanges bool
 	// Header returns headers to set on every request, over any that were set before. They are copied.
 	Header func() http.Header
@@ -47,18 +47,10 @@ type Config struct {
 	RefuseRedirects bool
 	// MaxBody limits what is read of a response, after decompression; 0 means DefaultMaxBody.
 	MaxBody int64
-	// SecretQueries tells that the values in the queries of URLs are secrets.
+	// SecretQueries means that the values in the queries of URLs are secrets.
 	SecretQueries bool
-	// Logger hears of every attempt; nil is silent.
+	// Logger receives every attempt; nil logs nothing.
 	Logger *slog.Logger
-}
-
-// ReservedHeaders are the headers, in canonical form, that no configuration may set: a request breaks without the right
-// ones, only gzip is decompressed, net/http takes an idempotency key for leave to send a request twice, and a server must
-// be asked about workspaces before one is named.
-var ReservedHeaders = []string{
-	"Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Idempotency-Key", "Trailer",
-	"Transfer-Encoding", "X-Idempotency-Key", workspaceHeader,
 }
 
 // A Doer sends an HTTP request and returns its response, as an [http.Client] does.
@@ -73,8 +65,8 @@ type Client struct {
 	workspace *workspaceCheck
 	slots     chan struct{} // one for each request in flight; nil for no limit
 	mayUseH2C bool
-	// tookTooLong is why an attempt ends with the time limit.
-	tookTooLong error
+	// errAttemptTimeout is the cause of an attempt that exceeds the time limit.
+	errAttemptTimeout error
 
 	streams, storage func() *Client
 }
@@ -104,7 +96,7 @@ func newHTTPClient(config Config, newTransport func() *http.Transport) *Client {
 	return c
 }
 
-// mayUseH2C tells whether a transport of the caller's own may speak HTTP/2 without TLS.
+// mayUseH2C reports whether a transport of the caller's own may speak HTTP/2 without TLS.
 func mayUseH2C(through http.RoundTripper) bool {
 	t, ok := cmp.Or(through, http.DefaultTransport).(*http.Transport)
 	return !ok || (t.Protocols != nil && t.Protocols.UnencryptedHTTP2())
@@ -129,7 +121,7 @@ func (c *Client) WithoutRetries() *Client {
 	return &once
 }
 
-// MayChangeCredentials tells whether a later request may have other credentials than one that the server refused: from a
+// MayChangeCredentials reports whether a later request may have other credentials than one that the server refused: from a
 // token source, or, if the client has none of its own, from a request editor or the caller's doer.
 func (c *Client) MayChangeCredentials() bool {
 	if c.config.Authorization != nil {
@@ -146,7 +138,7 @@ func newClient(doer Doer, config Config) *Client {
 	config.MaxBody = cmp.Or(config.MaxBody, DefaultMaxBody)
 	config.Logger = cmp.Or(config.Logger, slog.New(slog.DiscardHandler))
 	c := &Client{
-		http: doer, config: config, workspace: new(workspaceCheck), tookTooLong: attemptTimeout(config.Timeout),
+		http: doer, config: config, workspace: new(workspaceCheck), errAttemptTimeout: attemptTimeout(config.Timeout),
 	}
 	c.streams = sync.OnceValue(func() *Client { return streams(config) })
 	c.storage = sync.OnceValue(func() *Client { return storage(config) })
@@ -185,9 +177,9 @@ func newHTTPTransport(config Config) *http.Transport {
 	return t
 }
 
-// enter waits until another request may be in flight, or returns the context's error if that ends first. HTTP/2 would
-// put any number on one connection.
-func (c *Client) enter(ctx context.Context) error {
+// acquireSlot waits until another request may be in flight, or returns the context's error if that ends first. HTTP/2
+// would put any number on one connection.
+func (c *Client) acquireSlot(ctx context.Context) error {
 	if c.slots == nil {
 		return nil
 	}
@@ -199,19 +191,19 @@ func (c *Client) enter(ctx context.Context) error {
 	}
 }
 
-// leave gives the place back that enter took.
-func (c *Client) leave() {
+// releaseSlot releases what acquireSlot acquired.
+func (c *Client) releaseSlot() {
 	if c.slots != nil {
 		<-c.slots
 	}
 }
 
-// limit returns a context that ends with the time limit of an attempt, and a function that ends it.
-func (c *Client) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+// withAttemptTimeout returns a context that ends with the time limit of an attempt, and a function that ends it.
+func (c *Client) withAttemptTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	if c.config.Timeout <= 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, c.config.Timeout, c.tookTooLong)
+	return context.WithTimeoutCause(ctx, c.config.Timeout, c.errAttemptTimeout)
 }
 
 func (c *Client) closeIdleConnections() {

@@ -6,27 +6,22 @@ import (
 	"net/http"
 	"sync"
 	"time"
-
-	"github.com/mlflow-go/mlflow/internal/wire"
 )
 
-// workspaceHeader names the workspace that a request is about.
-const workspaceHeader = "X-Mlflow-Workspace"
-
-// workspaceTerm is how long a server that knows workspaces is believed to know them. It may be replaced by an older
-// release. Python's client believes it as long.
-const workspaceTerm = time.Minute
+// workspaceCheckTTL is how long a positive check is cached, as in Python's client: the server may be replaced by an older
+// release.
+const workspaceCheckTTL = time.Minute
 
 // A workspaceCheck remembers that the server was seen to know workspaces. Older servers ignore the header that names
 // one, and write into the workspace that all share.
 type workspaceCheck struct {
 	mu    sync.Mutex
-	until time.Time          // when the server is to be asked again
-	asked *workspaceQuestion // by one call, for all that wait
+	until time.Time       // when the server is to be asked again
+	asked *workspaceProbe // by one call, for all that wait
 }
 
-// A workspaceQuestion is put to the server once. Its other fields are set when done is closed.
-type workspaceQuestion struct {
+// A workspaceProbe is sent to the server once. Its other fields are set when done is closed.
+type workspaceProbe struct {
 	done      chan struct{}
 	refusal   *Outcome // nil if the server knows workspaces
 	abandoned bool     // the context of the call that asked has ended
@@ -47,7 +42,7 @@ func (c *Call) checkWorkspace(ctx context.Context) *Outcome {
 		}
 		question, first := check.asked, false
 		if question == nil {
-			question, first = &workspaceQuestion{done: make(chan struct{})}, true
+			question, first = &workspaceProbe{done: make(chan struct{})}, true
 			check.asked = question
 		}
 		check.mu.Unlock()
@@ -67,7 +62,7 @@ func (c *Call) checkWorkspace(ctx context.Context) *Outcome {
 }
 
 // askForWorkspaces asks a question for all that wait for it.
-func (c *Call) askForWorkspaces(ctx context.Context, question *workspaceQuestion) {
+func (c *Call) askForWorkspaces(ctx context.Context, question *workspaceProbe) {
 	question.refusal = c.serverInfo(ctx)
 	question.abandoned = question.refusal != nil && ctx.Err() != nil
 	check := c.client.workspace
@@ -75,14 +70,14 @@ func (c *Call) askForWorkspaces(ctx context.Context, question *workspaceQuestion
 	defer check.mu.Unlock()
 	check.asked = nil
 	if question.refusal == nil {
-		check.until = time.Now().Add(workspaceTerm)
+		check.until = time.Now().Add(workspaceCheckTTL)
 	}
 	close(question.done)
 }
 
 // serverInfo returns nil if the server says that it knows workspaces.
 func (c *Call) serverInfo(ctx context.Context) *Outcome {
-	call := c.client.NewCall(Operation{Name: c.operation.Name, MayRunTwice: true})
+	call := c.client.NewCall(Operation{Name: c.operation.Name, Safety: MayRunTwice})
 	call.ignoresWorkspace = true
 	// By the path that calls use: nothing is cleaned.
 	address := c.client.config.Server.String() + "/api/3.0/mlflow/server-info"
@@ -101,7 +96,7 @@ func (c *Call) serverInfo(ctx context.Context) *Outcome {
 	// Any JSON, as it might pass for the response to the request. A login page does not.
 	if isJSON || o.Status == http.StatusNotFound {
 		o = Outcome{
-			Kind: Unsupported, Status: o.Status, Code: wire.CodeFeatureDisabled,
+			Kind: Unsupported, Status: o.Status, Code: codeFeatureDisabled,
 			Message: "the server does not support workspaces; nothing was sent, because it would have gone to the default workspace",
 		}
 	}

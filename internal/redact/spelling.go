@@ -1,4 +1,4 @@
-package transport
+package redact
 
 import (
 	"encoding/hex"
@@ -99,7 +99,7 @@ func (s spelling) find(secret string, visit func(start, end int)) {
 	}
 }
 
-// isInWord tells whether a part of the text is only a part of a word or of a number.
+// isInWord reports whether a part of the text is only a part of a word or of a number.
 func (s spelling) isInWord(start, end int) bool {
 	first, _ := utf8.DecodeRuneInString(s.text[start:end])
 	last, _ := utf8.DecodeLastRuneInString(s.text[start:end])
