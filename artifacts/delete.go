@@ -28,7 +28,7 @@ func (c *Client) DeleteArtifact(ctx context.Context, runID, path string) error {
 		return unsupported(method, "the artifacts of the run are in storage of the scheme %q, from which MLflow's API deletes nothing; "+
 			"it does on servers that serve artifacts (mlflow-artifacts:)", where.scheme)
 	}
-	_, err = callAt[wire.Empty](where.proxy, mayCrash(method), func(g gen.Client) (*http.Response, error) {
+	_, err = callAt[wire.Empty](where.proxy, crashIsFinal(method), func(g gen.Client) (*http.Response, error) {
 		return g.DeleteArtifact(ctx, where.at(path))
 	})
 	return err

@@ -93,7 +93,7 @@ func (d *download) openPastProxy(ctx context.Context) (io.ReadCloser, error) {
 	}
 	body, err := d.getURL(func() (*http.Request, error) {
 		presigned, err := callAt[gen.GetPresignedDownloadURLResult](d.root.proxy,
-			mayCrash(d.method),
+			crashIsFinal(d.method),
 			func(g gen.Client) (*http.Response, error) {
 				return g.GetPresignedDownloadURL(ctx, d.root.at(d.file.Path))
 			})
@@ -117,7 +117,7 @@ func (d *download) openDirectly(ctx context.Context) (io.ReadCloser, error) {
 	}
 	body, err := d.getURL(func() (*http.Request, error) {
 		presigned, err := callAt[gen.CreatePresignedDownloadURLResult](d.client.home(),
-			mayCrash(d.method),
+			crashIsFinal(d.method),
 			func(g gen.Client) (*http.Response, error) {
 				return g.CreatePresignedDownloadURL(ctx, gen.CreatePresignedDownloadURLRequest{RunID: d.runID, Path: d.file.Path})
 			})
@@ -177,7 +177,9 @@ func (d *download) getURL(presign func() (*http.Request, error), once bool) (io.
 		return nil, err
 	}
 	operation := d.downloads()
-	operation.Once = once
+	if once {
+		operation.Safety = transport.SendOnce
+	}
 	call := d.client.transport.Storage().NewCall(operation)
 	call.Renew = presign
 	response, _ := call.Do(request)

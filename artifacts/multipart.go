@@ -77,7 +77,7 @@ func unreachable(err error) bool {
 // createParts begins an upload, and notes where its parts go.
 func (u *upload) createParts(ctx context.Context, parts []*part) (id string, err error) {
 	folder, name := split(u.root.at(u.path))
-	created, err := callAt[gen.CreateMultipartUploadResult](u.root.proxy, mayCrash(u.method), func(g gen.Client) (*http.Response, error) {
+	created, err := callAt[gen.CreateMultipartUploadResult](u.root.proxy, crashIsFinal(u.method), func(g gen.Client) (*http.Response, error) {
 		return g.CreateMultipartUpload(ctx, folder, gen.CreateMultipartUploadRequest{Path: name, NumParts: len(parts)})
 	})
 	if err != nil {
@@ -102,7 +102,7 @@ func (u *upload) completeParts(ctx context.Context, id string, parts []*part) er
 	for i, part := range parts {
 		sent[i] = gen.MultipartUploadPart{PartNumber: wire.Int64(part.number), Etag: part.etag, URL: part.url}
 	}
-	_, err := callAt[wire.Empty](u.root.proxy, mayCrash(u.method), func(g gen.Client) (*http.Response, error) {
+	_, err := callAt[wire.Empty](u.root.proxy, crashIsFinal(u.method), func(g gen.Client) (*http.Response, error) {
 		return g.CompleteMultipartUpload(ctx, folder, gen.CompleteMultipartUploadRequest{Path: name, UploadID: id, Parts: sent})
 	})
 	return err
@@ -117,7 +117,7 @@ func (u *upload) abortParts(ctx context.Context, id string) {
 	defer cancel()
 	folder, name := split(u.root.at(u.path))
 	// The error that the upload failed with says more than another one.
-	_, _ = callAt[wire.Empty](u.root.proxy, mayCrash(u.method), func(g gen.Client) (*http.Response, error) {
+	_, _ = callAt[wire.Empty](u.root.proxy, crashIsFinal(u.method), func(g gen.Client) (*http.Response, error) {
 		return g.AbortMultipartUpload(ctx, folder, gen.AbortMultipartUploadRequest{Path: name, UploadID: id})
 	})
 }

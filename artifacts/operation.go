@@ -60,13 +60,13 @@ func failed(method string, outcome transport.Outcome) error {
 
 // mayRunTwice is the operation of a request of a method: all that the package sends may run twice.
 func mayRunTwice(method string) transport.Operation {
-	return transport.Operation{Name: method, MayRunTwice: true, FinalRefusal: servingIsOff}
+	return transport.Operation{Name: method, Safety: transport.MayRunTwice, FinalRefusal: servingIsOff}
 }
 
-// mayCrash is mayRunTwice for a request to which servers respond with a 500 in HTML if they cannot do what it asks for.
-func mayCrash(method string) transport.Operation {
+// crashIsFinal is mayRunTwice for a request to which servers respond with a 500 in HTML if they cannot do what it asks for.
+func crashIsFinal(method string) transport.Operation {
 	operation := mayRunTwice(method)
-	operation.FinalCrash = true
+	operation.CrashIsFinal = true
 	return operation
 }
 

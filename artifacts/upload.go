@@ -168,7 +168,7 @@ func (u *upload) sendDirectly(ctx context.Context) error {
 	size := u.content.Size
 	if size >= 0 && !u.client.lacksNow(u.root, presignedUploads) {
 		target, err := callAt[gen.CreatePresignedUploadURLResult](u.client.home(),
-			mayCrash(u.method),
+			crashIsFinal(u.method),
 			func(g gen.Client) (*http.Response, error) {
 				return g.CreatePresignedUploadURL(ctx, gen.CreatePresignedUploadURLRequest{RunID: u.runID, Path: u.path})
 			})

@@ -109,7 +109,7 @@ func sendCall[Request, Response, Result any, Reads readable[Response]](
 // do is send for an operation that promises nothing but success. A retry that finds its work done is one.
 func do[Request any](ctx context.Context, c *Client, op operation[Request, gen.EmptyResponse], request Request) error {
 	_, err := send(ctx, c, op, request, func(gen.EmptyResponse) (struct{}, error) { return struct{}{}, nil })
-	if op.doneBefore(err) {
+	if op.isAlreadyDone(err) {
 		return nil
 	}
 	return err

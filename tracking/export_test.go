@@ -3,6 +3,8 @@ package tracking
 import (
 	"context"
 	"iter"
+
+	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
 // An Operation is what tests see of an operation.
@@ -42,7 +44,7 @@ var Operations = []Operation{
 }
 
 func exported[Request, Response any](o operation[Request, Response]) Operation {
-	return Operation{o.name, o.mayRunTwice, o.done != nil, func() any { return new(Request) }, func() any { return new(Response) }}
+	return Operation{o.name, o.safety == transport.MayRunTwice, o.alreadyDone != nil, func() any { return new(Request) }, func() any { return new(Response) }}
 }
 
 // AllPages is allPages for items that don't matter.

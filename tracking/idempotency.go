@@ -34,8 +34,7 @@ func (c *Client) createOnce(ctx context.Context, request gen.CreateRunRequest, t
 		return existing, err
 	}
 	k.request.Tags = runTags(merged(tags, map[string]string{wire.IdempotencyKeyTag: key, wire.IdempotencyNonceTag: k.nonce}))
-	call := createRun.newCall(c)
-	call.HasRun = k.hasRun
+	call := createRun.newReconciledCall(c, k.hasRun)
 	run, err := sendCall(ctx, c, createRun, call, k.request, toCreated(k.request))
 	mayBeLate := k.lost // attempts that may still run, or have
 	if k.found != nil {

@@ -17,13 +17,11 @@ type operation[Request, Response any] struct {
 	name string
 	// send is the method of the generated client.
 	send func(gen.Client, context.Context, Request) (*http.Response, error)
-	// mayRunTwice tells that the server may run the request twice. Then it is retried even if it may have run: after a
-	// timeout, a lost connection, a 500 in HTML, a 502, 503 or 504, or MLflow's BAD_REQUEST. The others are retried only if
-	// the request cannot have run: no connection was made, or the status is 429.
-	mayRunTwice bool
-	// done tells, of an error of the server's, whether it is what a retry gets because the request had run before. Nil
-	// stands for never.
-	done func(error) bool
+	// safety says when the request may be sent again.
+	safety transport.Safety
+	// alreadyDone reports whether the server's error is what a retry gets because the request had run before. Nil stands
+	// for never.
+	alreadyDone func(error) bool
 	// finalRefusal matches the message of a BAD_REQUEST that a retry would bring again. Nil stands for none.
 	finalRefusal *regexp.Regexp
 }
@@ -32,99 +30,107 @@ type operation[Request, Response any] struct {
 // against them.
 var (
 	createExperiment = operation[gen.CreateExperimentRequest, gen.CreateExperimentResult]{
-		name: "CreateExperiment", send: gen.Client.CreateExperiment, // the second one would be told that the name is taken
+		name: "CreateExperiment", send: gen.Client.CreateExperiment, safety: transport.RunOnce, // the second one would be told that the name is taken
 	}
 	getExperiment = operation[*gen.GetExperimentParams, gen.GetExperimentResult]{
-		name: "GetExperiment", send: gen.Client.GetExperiment, mayRunTwice: true,
+		name: "GetExperiment", send: gen.Client.GetExperiment, safety: transport.MayRunTwice,
 	}
 	getExperimentByName = operation[*gen.GetExperimentByNameParams, gen.GetExperimentByNameResult]{
-		name: "GetExperimentByName", send: gen.Client.GetExperimentByName, mayRunTwice: true,
+		name: "GetExperimentByName", send: gen.Client.GetExperimentByName, safety: transport.MayRunTwice,
 	}
 	updateExperiment = operation[gen.UpdateExperimentRequest, gen.EmptyResponse]{
-		name: "UpdateExperiment", send: gen.Client.UpdateExperiment, mayRunTwice: true,
+		name: "UpdateExperiment", send: gen.Client.UpdateExperiment, safety: transport.MayRunTwice,
 	}
 	deleteExperiment = operation[gen.DeleteExperimentRequest, gen.EmptyResponse]{
-		name: "DeleteExperiment", send: gen.Client.DeleteExperiment, mayRunTwice: true, done: isGone,
+		name: "DeleteExperiment", send: gen.Client.DeleteExperiment, safety: transport.MayRunTwice, alreadyDone: isGone,
 	}
 	restoreExperiment = operation[gen.RestoreExperimentRequest, gen.EmptyResponse]{
-		name: "RestoreExperiment", send: gen.Client.RestoreExperiment, mayRunTwice: true, done: isGone,
+		name: "RestoreExperiment", send: gen.Client.RestoreExperiment, safety: transport.MayRunTwice, alreadyDone: isGone,
 	}
 	searchExperiments = operation[gen.SearchExperimentsRequest, gen.SearchExperimentsResult]{
-		name: "SearchExperiments", send: gen.Client.SearchExperiments, mayRunTwice: true,
+		name: "SearchExperiments", send: gen.Client.SearchExperiments, safety: transport.MayRunTwice,
 	}
 	setExperimentTag = operation[gen.SetExperimentTagRequest, gen.EmptyResponse]{
-		name: "SetExperimentTag", send: gen.Client.SetExperimentTag, mayRunTwice: true,
+		name: "SetExperimentTag", send: gen.Client.SetExperimentTag, safety: transport.MayRunTwice,
 	}
 	deleteExperimentTag = operation[gen.DeleteExperimentTagRequest, gen.EmptyResponse]{
-		name: "DeleteExperimentTag", send: gen.Client.DeleteExperimentTag, mayRunTwice: true, done: isGone,
+		name: "DeleteExperimentTag", send: gen.Client.DeleteExperimentTag, safety: transport.MayRunTwice, alreadyDone: isGone,
 	}
 	createRun = operation[gen.CreateRunRequest, gen.CreateRunResult]{
-		name: "CreateRun", send: gen.Client.CreateRun, // the second one would create a second run: see WithIdempotencyKey
+		name: "CreateRun", send: gen.Client.CreateRun, safety: transport.RunOnce, // the second one would create a second run: see WithIdempotencyKey
 	}
 	getRun = operation[*gen.GetRunParams, gen.GetRunResult]{
-		name: "GetRun", send: gen.Client.GetRun, mayRunTwice: true,
+		name: "GetRun", send: gen.Client.GetRun, safety: transport.MayRunTwice,
 	}
 	updateRun = operation[gen.UpdateRunRequest, gen.UpdateRunResult]{
-		name: "UpdateRun", send: gen.Client.UpdateRun, mayRunTwice: true,
+		name: "UpdateRun", send: gen.Client.UpdateRun, safety: transport.MayRunTwice,
 	}
 	deleteRun = operation[gen.DeleteRunRequest, gen.EmptyResponse]{
-		name: "DeleteRun", send: gen.Client.DeleteRun, mayRunTwice: true, // servers respond with 200 to the second one
+		name: "DeleteRun", send: gen.Client.DeleteRun, safety: transport.MayRunTwice, // servers respond with 200 to the second one
 	}
 	restoreRun = operation[gen.RestoreRunRequest, gen.EmptyResponse]{
-		name: "RestoreRun", send: gen.Client.RestoreRun, mayRunTwice: true, // servers respond with 200 to the second one
+		name: "RestoreRun", send: gen.Client.RestoreRun, safety: transport.MayRunTwice, // servers respond with 200 to the second one
 	}
 	searchRuns = operation[gen.SearchRunsRequest, gen.SearchRunsResult]{
-		name: "SearchRuns", send: gen.Client.SearchRuns, mayRunTwice: true,
+		name: "SearchRuns", send: gen.Client.SearchRuns, safety: transport.MayRunTwice,
 	}
 	logMetric = operation[gen.LogMetricRequest, gen.EmptyResponse]{
-		name: "LogMetric", send: gen.Client.LogMetric, mayRunTwice: true,
+		name: "LogMetric", send: gen.Client.LogMetric, safety: transport.MayRunTwice,
 	}
 	logParam = operation[gen.LogParamRequest, gen.EmptyResponse]{
-		name: "LogParam", send: gen.Client.LogParam, mayRunTwice: true,
+		name: "LogParam", send: gen.Client.LogParam, safety: transport.MayRunTwice,
 	}
 	setTag = operation[gen.SetTagRequest, gen.EmptyResponse]{
-		name: "SetTag", send: gen.Client.SetTag, mayRunTwice: true,
+		name: "SetTag", send: gen.Client.SetTag, safety: transport.MayRunTwice,
 	}
 	deleteTag = operation[gen.DeleteTagRequest, gen.EmptyResponse]{
-		name: "DeleteTag", send: gen.Client.DeleteTag, mayRunTwice: true, done: isGone,
+		name: "DeleteTag", send: gen.Client.DeleteTag, safety: transport.MayRunTwice, alreadyDone: isGone,
 	}
 	logBatch = operation[gen.LogBatchRequest, gen.EmptyResponse]{
-		name: "LogBatch", send: gen.Client.LogBatch, mayRunTwice: true,
+		name: "LogBatch", send: gen.Client.LogBatch, safety: transport.MayRunTwice,
 	}
 	logInputs = operation[gen.LogInputsRequest, gen.EmptyResponse]{
-		name: "LogInputs", send: gen.Client.LogInputs, mayRunTwice: true,
+		name: "LogInputs", send: gen.Client.LogInputs, safety: transport.MayRunTwice,
 	}
 	getMetricHistory = operation[*gen.GetMetricHistoryParams, gen.GetMetricHistoryResult]{
-		name: "GetMetricHistory", send: gen.Client.GetMetricHistory, mayRunTwice: true,
+		name: "GetMetricHistory", send: gen.Client.GetMetricHistory, safety: transport.MayRunTwice,
 	}
 	sampleMetricHistory = operation[*gen.SampleMetricHistoryParams, gen.SampleMetricHistoryResult]{
-		name: "SampleMetricHistory", send: gen.Client.SampleMetricHistory, mayRunTwice: true,
+		name: "SampleMetricHistory", send: gen.Client.SampleMetricHistory, safety: transport.MayRunTwice,
 	}
 )
 
 // The operations of methods that have no endpoint of their own. Their name is that of the method, for errors and logs.
 var (
 	getOrCreateExperiment = operation[gen.CreateExperimentRequest, gen.CreateExperimentResult]{
-		name: "GetOrCreateExperiment", send: gen.Client.CreateExperiment, mayRunTwice: true, // a taken name is one to get
+		name: "GetOrCreateExperiment", send: gen.Client.CreateExperiment, safety: transport.MayRunTwice, // a taken name is one to get
 	}
 	setTerminated = operation[gen.UpdateRunRequest, gen.UpdateRunResult]{
-		name: "SetTerminated", send: gen.Client.UpdateRun, mayRunTwice: true,
+		name: "SetTerminated", send: gen.Client.UpdateRun, safety: transport.MayRunTwice,
 	}
 )
 
-// doneBefore tells whether err says that an attempt before the last one, whose response was lost, had succeeded.
-func (o operation[Request, Response]) doneBefore(err error) bool {
-	if err == nil || o.done == nil {
+// isAlreadyDone reports whether err means that an attempt before the last one, whose response was lost, had succeeded.
+func (o operation[Request, Response]) isAlreadyDone(err error) bool {
+	if err == nil || o.alreadyDone == nil {
 		return false
 	}
 	var refusal *Error
-	return errors.As(err, &refusal) && refusal.mayHaveRun && o.done(err)
+	return errors.As(err, &refusal) && refusal.mayHaveRun && o.alreadyDone(err)
 }
 
 // newCall returns a call of the operation.
 func (o operation[Request, Response]) newCall(c *Client) *transport.Call {
-	return c.transport.NewCall(transport.Operation{Name: o.name, MayRunTwice: o.mayRunTwice, FinalRefusal: o.finalRefusal})
+	return c.transport.NewCall(transport.Operation{Name: o.name, Safety: o.safety, FinalRefusal: o.finalRefusal})
 }
 
-// isGone tells whether a call was refused because there is nothing to delete, or nothing deleted to restore.
+// newReconciledCall returns a call of the operation that asks hasRun before it sends a request again that may have run.
+func (o operation[Request, Response]) newReconciledCall(c *Client, hasRun func(context.Context) (bool, error)) *transport.Call {
+	o.safety = transport.Reconciled
+	call := o.newCall(c)
+	call.HasRun = hasRun
+	return call
+}
+
+// isGone reports whether a call was refused because there is nothing to delete, or nothing deleted to restore.
 func isGone(err error) bool { return errors.Is(err, ErrNotFound) }

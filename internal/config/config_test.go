@@ -78,7 +78,7 @@ func TestWithoutSettingsTheDefaultsAreUsed(t *testing.T) {
 	require.Empty(t, problems)
 	assert.Equal(t, server, config.Server.String())
 	assert.Equal(t, transport.DefaultTimeout, config.Timeout)
-	assert.Equal(t, transport.DefaultRetryPolicy, config.Retry)
+	assert.Equal(t, transport.DefaultRetryPolicy(), config.Retry)
 	assert.Nil(t, config.Authorization)
 	assert.Nil(t, config.TLS)
 	assert.Zero(t, config.MaxConnsPerHost)

@@ -57,7 +57,7 @@ type bearer struct {
 // defaults returns the lowest layer. It has no tracking URI and no credentials, and leaves the number of connections
 // and TLS to the transport.
 func defaults() Layer {
-	retry := transport.DefaultRetryPolicy
+	retry := transport.DefaultRetryPolicy()
 	const source = "the default"
 	return Layer{
 		Timeout:           Set(transport.DefaultTimeout, source),

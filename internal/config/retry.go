@@ -10,7 +10,7 @@ import (
 // SetRetry sets the whole retry policy but for what a Retry-After header means. A zero stands for the default, which
 // gives way to the other backoff where that is set.
 func (l *Layer) SetRetry(maxAttempts int, minBackoff, maxBackoff time.Duration, source string) {
-	preset := transport.DefaultRetryPolicy
+	preset := transport.DefaultRetryPolicy()
 	longest := cmp.Or(maxBackoff, max(preset.MaxBackoff, minBackoff))
 	l.maxAttempts = Set(cmp.Or(maxAttempts, preset.MaxAttempts), source)
 	l.minBackoff = Set(cmp.Or(minBackoff, min(preset.MinBackoff, longest)), source)

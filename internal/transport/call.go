@@ -18,33 +18,31 @@ import (
 type Operation struct {
 	// Name is the name of the method, such as "LogMetric".
 	Name string
-	// MayRunTwice tells that the server may run the request more than once. If it may not, the request is retried only if
-	// it cannot have run.
-	MayRunTwice bool
+	// Safety says when the request may be sent again.
+	Safety Safety
 	// FinalRefusal, if set, matches the message of a BAD_REQUEST, or the body of a response that asks to come back later, that a
 	// retry would bring again.
 	FinalRefusal *regexp.Regexp
-	// OfProgram tells that the request is of the program's own making: its headers stay as they are, and a success may hold
+	// OfProgram means that the program built the request itself: its headers stay as they are, and a success may hold
 	// anything.
 	OfProgram bool
-	// Downloads tells that the body of a success is a stream, and not read.
+	// CrashIsFinal means that a 500 without an error code is not retried: some servers answer an impossible request that
+	// way.
+	CrashIsFinal bool
+	// Downloads means that the body of a success is a stream, and is not read.
 	Downloads bool
-	// Once tells that there is another way than a retry.
-	Once bool
-	// FinalCrash tells that a 500 without an error code is what servers answer to a request that they cannot serve.
-	FinalCrash bool
 }
 
 // A Call sends the request of one operation, retrying where that is safe, and knows afterwards what became of it. It is
 // used once.
 type Call struct {
-	// HasRun, if set, is asked before the retry of a request that must not run twice and may have run: whether the server
-	// has run it. If it has, or if HasRun fails, the request is not sent again, and the outcome is that of the last attempt.
+	// HasRun reports whether the server has run the request. The retry of a Reconciled request that may have run calls it
+	// first: if it has, or if HasRun fails, the request is not sent again, and the outcome is that of the last attempt.
 	HasRun func(context.Context) (bool, error)
 	// Content, if set, is the body of the request in place of its own.
 	Content *Content
-	// Renew, if set, makes the request with which a download that was cut goes on, in place of the first one: its URL may
-	// have expired.
+	// Renew, if set, makes the request with which a download that was cut continues, in place of the first one, whose URL
+	// may have expired.
 	Renew func() (*http.Request, error)
 
 	client    *Client
@@ -57,6 +55,7 @@ type Call struct {
 	mayHaveRun        bool
 	databaseRefusals  int
 	ignoresWorkspace  bool
+	renewed           bool        // it was sent again with new credentials
 	authorized        bool        // the program's request has credentials of its own
 	authorization     string      // the header of the last attempt
 	nextAuthorization string      // the header of the next one, if it is known already
@@ -98,21 +97,15 @@ func (c *Call) run(request *http.Request) Outcome {
 		c.attempts = refusal.Attempts
 		return c.withoutResponse(*refusal)
 	}
-	for renewed := false; ; {
+	c.renewed = false
+	for {
 		start := time.Now()
 		o := c.attempt(request)
 		duration := time.Since(start)
 		if o.Kind == DatabaseRefused {
 			c.databaseRefusals++
 		}
-		var wait time.Duration
-		retry := false
-		if c.canSendAgain(request) {
-			wait, retry = c.retryDelay(ctx, o)
-			if !renewed && c.hasNewCredentials(ctx, o) {
-				renewed, wait, retry = true, 0, true
-			}
-		}
+		wait, retry := c.next(request, o)
 		c.log(request, o, duration, wait, retry)
 		if !retry {
 			return o
@@ -138,14 +131,6 @@ func (c *Call) withoutResponse(o Outcome) Outcome {
 
 var errNoWorkspaces = errors.New("the server does not say whether it supports workspaces; the request was not sent")
 
-// canSendAgain tells whether the body of the request can be had again. One that cannot is sent once, whole.
-func (c *Call) canSendAgain(request *http.Request) bool {
-	if c.Content != nil {
-		return !c.Content.Once
-	}
-	return request.Body == nil || request.Body == http.NoBody || request.GetBody != nil
-}
-
 // An attempt holds what one sending of a request needs, in one piece.
 type attempt struct {
 	progress progress
@@ -160,41 +145,46 @@ func (c *Call) attempt(request *http.Request) Outcome {
 	}
 	c.attempts++
 	caller := request.Context()
-	ctx, cancel := c.client.limit(caller)
+	ctx, cancel := c.client.withAttemptTimeout(caller)
 	defer cancel()
 	a := &c.first
 	if c.attempts > 1 {
 		a = new(attempt)
 	}
-	progress := &a.progress
-	ctx = progress.trace(ctx, cancel, c.client.mayUseH2C)
-	request = request.WithContext(ctx)
-	if err := c.prepare(request, a); err != nil {
+	request, err := c.begin(ctx, cancel, request, a)
+	if err != nil {
 		return notSent(caller, reason(caller, ctx, err))
 	}
-	progress.guardBody(request)
-	if err := c.client.enter(ctx); err != nil {
-		progress.wanted.Store(true)
-		return failed(reasonOf(caller, ctx, newURLError(request, err)), progress)
+	if err := c.client.acquireSlot(ctx); err != nil {
+		a.progress.wanted.Store(true)
+		return failed(reasonOf(caller, ctx, newURLError(request, err)), &a.progress)
 	}
-	defer c.client.leave()
-	response, err := c.client.http.Do(request)
-	if err == nil {
-		err = checkStatus(request, response)
-	}
+	defer c.client.releaseSlot()
+	response, err := c.exchange(request, a)
 	if err != nil {
-		return failed(reasonOf(caller, ctx, err), progress)
+		return failed(reasonOf(caller, ctx, err), &a.progress)
 	}
-	return c.read(caller, request, response, progress, c.operation.OfProgram)
+	return c.read(caller, request, response, &a.progress, c.operation.OfProgram)
 }
 
-// checkStatus closes a response whose status is none, which net/http lets pass.
-func checkStatus(request *http.Request, response *http.Response) error {
-	if response.StatusCode >= 100 {
-		return nil
+// begin returns the request of an attempt, which cancel cancels.
+func (c *Call) begin(ctx context.Context, cancel context.CancelFunc, request *http.Request, a *attempt) (*http.Request, error) {
+	request = request.WithContext(a.progress.trace(ctx, cancel, c.client.mayUseH2C))
+	return request, c.prepare(request, a)
+}
+
+// exchange sends the request of an attempt, and returns the response, whose body is not read yet.
+func (c *Call) exchange(request *http.Request, a *attempt) (*http.Response, error) {
+	a.progress.guardBody(request)
+	response, err := c.client.http.Do(request)
+	if err != nil {
+		return nil, err
 	}
-	response.Body.Close()
-	return newURLError(request, fmt.Errorf("malformed HTTP status %d", response.StatusCode))
+	if response.StatusCode < 100 { // which net/http lets pass
+		response.Body.Close()
+		return nil, newURLError(request, fmt.Errorf("malformed HTTP status %d", response.StatusCode))
+	}
+	return response, nil
 }
 
 // read reads the response to an attempt. An error status says enough, even if its body came too late.
@@ -287,7 +277,7 @@ func (c *Call) authorize(request *http.Request) error {
 	return nil
 }
 
-// hasNewCredentials tells whether there are other credentials than those that the server refused without running the
+// hasNewCredentials reports whether there are other credentials than those that the server refused without running the
 // request.
 func (c *Call) hasNewCredentials(ctx context.Context, o Outcome) bool {
 	config := &c.client.config

@@ -25,7 +25,7 @@ import (
 
 var (
 	once  = transport.Operation{Name: "CreateRun"}
-	twice = transport.Operation{Name: "LogMetric", MayRunTwice: true}
+	twice = transport.Operation{Name: "LogMetric", Safety: transport.MayRunTwice}
 )
 
 // post makes a call of an operation.

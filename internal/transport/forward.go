@@ -35,7 +35,11 @@ func (c *Client) Forward(name string, request *http.Request) (*http.Response, Ou
 		forwarded.Header.Del(header)
 	}
 	isRead := request.Method == "" || request.Method == http.MethodGet || request.Method == http.MethodHead
-	call := c.NewCall(Operation{Name: name, MayRunTwice: isRead, OfProgram: true})
+	safety := RunOnce
+	if isRead {
+		safety = MayRunTwice
+	}
+	call := c.NewCall(Operation{Name: name, Safety: safety, OfProgram: true})
 	response, _ := call.Do(forwarded) // the outcome tells more than the error
 	if response == nil {
 		return nil, call.outcome

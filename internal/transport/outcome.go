@@ -78,58 +78,33 @@ const (
 	ConnectionLost
 )
 
-// A verdict says whether a request may be retried.
-type verdict int
-
-const (
-	final         verdict = iota // a retry would bring the same
-	cannotHaveRun                // the server cannot have run the request
-	mayHaveRun                   // the server may have run the request
-	mayPass                      // the server did not run it, for a reason that may pass or not
-)
-
-var kinds = map[Kind]struct {
-	word    string
-	verdict verdict
-}{
-	Success:          {"none", final},
-	NotFound:         {"not found", final},
-	AlreadyExists:    {"already exists", final},
-	InvalidArgument:  {"invalid argument", final},
-	Unauthenticated:  {"unauthenticated", final},
-	PermissionDenied: {"permission denied", final},
-	RateLimited:      {"rate limited", cannotHaveRun},
-	Unavailable:      {"unavailable", mayHaveRun},
-	Unsupported:      {"unsupported", final},
-	DatabaseRefused:  {"refused by the database", mayPass},
-	Crashed:          {"server error", mayHaveRun},
-	Failed:           {"error", final},
-	Truncated:        {"truncated response", mayHaveRun},
-	Unexpected:       {"unexpected response", final},
-	Canceled:         {"context ended", final},
-	NotSent:          {"not sent", final},
-	ProxyRefused:     {"refused by the proxy", final},
-	NoConnection:     {"no connection", cannotHaveRun},
-	NameNotResolved:  {"name not resolved", cannotHaveRun},
-	NotTrusted:       {"TLS failed", final},
-	Timeout:          {"timeout", mayHaveRun},
-	ConnectionLost:   {"connection lost", mayHaveRun},
+var words = map[Kind]string{
+	Success:          "none",
+	NotFound:         "not found",
+	AlreadyExists:    "already exists",
+	InvalidArgument:  "invalid argument",
+	Unauthenticated:  "unauthenticated",
+	PermissionDenied: "permission denied",
+	RateLimited:      "rate limited",
+	Unavailable:      "unavailable",
+	Unsupported:      "unsupported",
+	DatabaseRefused:  "refused by the database",
+	Crashed:          "server error",
+	Failed:           "error",
+	Truncated:        "truncated response",
+	Unexpected:       "unexpected response",
+	Canceled:         "context ended",
+	NotSent:          "not sent",
+	ProxyRefused:     "refused by the proxy",
+	NoConnection:     "no connection",
+	NameNotResolved:  "name not resolved",
+	NotTrusted:       "TLS failed",
+	Timeout:          "timeout",
+	ConnectionLost:   "connection lost",
 }
 
 // String returns the word for logs. The text of an error may hold anything; this does not.
-func (k Kind) String() string { return kinds[k].word }
-
-// verdict says whether the request may be retried. The kind decides, except after a status that says "not now": then a
-// code that says something else comes from a proxy that does not know MLflow's.
-func (o Outcome) verdict() verdict {
-	switch o.Status {
-	case http.StatusTooManyRequests:
-		return cannotHaveRun
-	case http.StatusRequestTimeout, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return mayHaveRun
-	}
-	return kinds[o.Kind].verdict
-}
+func (k Kind) String() string { return words[k] }
 
 var kindsByCode = map[string]Kind{
 	wire.CodeInternalError:          Failed,

@@ -26,7 +26,7 @@ func TestABodyThatCannotBeRewoundIsSentOnce(t *testing.T) {
 		call := transport.New(transport.Config{
 			HTTPClient: client(f), Retry: quick,
 			Authorization: func(context.Context) (string, error) { token++; return fmt.Sprint("Bearer ", token), nil },
-		}).NewCall(transport.Operation{MayRunTwice: true})
+		}).NewCall(transport.Operation{Safety: transport.MayRunTwice})
 		_, _ = call.Do(request)
 		require.Len(t, f.visits, 1)
 		assert.Equal(t, "{}", f.visits[0].body)

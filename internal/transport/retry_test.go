@@ -71,7 +71,10 @@ func TestAnAttemptIsJudgedByWhatItMayHaveDone(t *testing.T) {
 		for _, mayRunTwice := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, may run twice: %v", name, mayRunTwice), func(t *testing.T) {
 				t.Parallel()
-				op := transport.Operation{MayRunTwice: mayRunTwice}
+				var op transport.Operation
+				if mayRunTwice {
+					op.Safety = transport.MayRunTwice
+				}
 				attempt(t, transport.Config{Retry: quick}, op, []response{test.response}, func(t *testing.T, f *fake, o transport.Outcome) {
 					want := 1
 					switch {
@@ -92,7 +95,7 @@ func TestOneAttemptTurnsRetriesOff(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []transport.RetryPolicy{{}, {MaxAttempts: 1, MinBackoff: time.Second, MaxBackoff: time.Minute}} {
 		for _, a := range []response{{err: refused()}, {status: 429}, {status: 503}, {status: 400, body: database}} {
-			attempt(t, transport.Config{Retry: policy}, transport.Operation{MayRunTwice: true}, []response{a},
+			attempt(t, transport.Config{Retry: policy}, transport.Operation{Safety: transport.MayRunTwice}, []response{a},
 				func(t *testing.T, f *fake, o transport.Outcome) { assert.Len(t, f.visits, 1) })
 		}
 	}
@@ -102,14 +105,14 @@ func TestTheLastResponseIsReturned(t *testing.T) {
 	t.Parallel()
 	policy := quick
 	policy.MaxAttempts = 3
-	attempt(t, transport.Config{Retry: policy}, transport.Operation{MayRunTwice: true},
+	attempt(t, transport.Config{Retry: policy}, transport.Operation{Safety: transport.MayRunTwice},
 		[]response{{status: 502, body: "first"}, {err: io.EOF}, {status: 503, body: "last"}},
 		func(t *testing.T, _ *fake, o transport.Outcome) {
 			require.NoError(t, o.Err)
 			assert.Equal(t, 503, o.Status)
 			assert.Equal(t, "last", string(o.Body))
 		})
-	attempt(t, transport.Config{Retry: policy}, transport.Operation{MayRunTwice: true}, []response{{status: 502}, {err: io.EOF}},
+	attempt(t, transport.Config{Retry: policy}, transport.Operation{Safety: transport.MayRunTwice}, []response{{status: 502}, {err: io.EOF}},
 		func(t *testing.T, _ *fake, o transport.Outcome) {
 			assert.Zero(t, o.Status, "it is not the last that happened")
 			require.ErrorIs(t, o.Err, io.EOF)
@@ -174,7 +177,7 @@ func TestRetryAfterIsHonored(t *testing.T) {
 		now.Add(30 * time.Second).Format(http.TimeFormat): 30 * time.Second,
 	} {
 		for _, status := range []int{429, 503} {
-			attempt(t, transport.Config{Retry: quick}, transport.Operation{MayRunTwice: true},
+			attempt(t, transport.Config{Retry: quick}, transport.Operation{Safety: transport.MayRunTwice},
 				[]response{{status: status, header: map[string]string{"Retry-After": value}}, {status: 200}},
 				func(t *testing.T, f *fake, o transport.Outcome) {
 					require.NoError(t, o.Err)
@@ -264,7 +267,7 @@ func TestEachRetryHasTheTimeLimitToItself(t *testing.T) {
 	t.Parallel()
 	config := transport.Config{Retry: quick, Timeout: 5 * time.Second}
 	slow := response{takes: time.Hour}
-	attempt(t, config, transport.Operation{MayRunTwice: true}, []response{slow, slow, {status: 200, takes: 4 * time.Second}},
+	attempt(t, config, transport.Operation{Safety: transport.MayRunTwice}, []response{slow, slow, {status: 200, takes: 4 * time.Second}},
 		func(t *testing.T, f *fake, o transport.Outcome) {
 			require.NoError(t, o.Err)
 			assert.Equal(t, 200, o.Status)
@@ -313,7 +316,7 @@ func TestHasRun(t *testing.T) {
 					return test.ran, test.err
 				}
 			}
-			attemptCall(t, transport.Config{Retry: quick}, transport.Operation{}, prepare, test.responses, func(t *testing.T, f *fake, o transport.Outcome) {
+			attemptCall(t, transport.Config{Retry: quick}, transport.Operation{Safety: transport.Reconciled}, prepare, test.responses, func(t *testing.T, f *fake, o transport.Outcome) {
 				assert.Len(t, f.visits, test.seen)
 				assert.Equal(t, test.asked, asked)
 				assert.Equal(t, asked > 0, o.MayHaveRun)
@@ -439,7 +442,7 @@ func TestAnAlertIsFinal(t *testing.T) {
 				},
 			}
 			_, err := transport.New(transport.Config{HTTPClient: client(tr), Retry: quick}).
-				NewCall(transport.Operation{MayRunTwice: true}).
+				NewCall(transport.Operation{Safety: transport.MayRunTwice}).
 				Do(newRequest(t, http.MethodGet, "https://mlflow.test/", ""))
 			require.ErrorContains(t, err, "remote error: tls")
 			assert.Equal(t, 1, dialed)

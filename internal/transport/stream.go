@@ -68,17 +68,15 @@ func (c *Call) attemptStream(request *http.Request) Outcome {
 	c.attempts++
 	caller := request.Context()
 	ctx, watch := watchIdle(caller, c.client.config.Timeout)
-	a := new(attempt)
-	progress := &a.progress
-	ctx = progress.trace(ctx, watch.end, c.client.mayUseH2C)
 	handedOver := false
 	defer func() {
 		if !handedOver {
 			watch.end()
 		}
 	}()
-	request = request.WithContext(ctx)
-	if err := c.prepare(request, a); err != nil {
+	a := new(attempt)
+	request, err := c.begin(ctx, watch.end, request, a)
+	if err != nil {
 		return notSent(caller, reason(caller, ctx, err))
 	}
 	if c.client.config.SecretQueries {
@@ -95,11 +93,7 @@ func (c *Call) attemptStream(request *http.Request) Outcome {
 			return notSent(caller, err)
 		}
 	}
-	progress.guardBody(request)
-	response, err := c.client.http.Do(request)
-	if err == nil {
-		err = checkStatus(request, response)
-	}
+	response, err := c.exchange(request, a)
 	if failed := upload.failure(); failed != nil {
 		if err == nil {
 			response.Body.Close()
@@ -107,7 +101,7 @@ func (c *Call) attemptStream(request *http.Request) Outcome {
 		return notSent(caller, failed)
 	}
 	if err != nil {
-		return failed(reasonOf(caller, ctx, err), progress)
+		return failed(reasonOf(caller, ctx, err), &a.progress)
 	}
 	if c.operation.Downloads && isSuccess(response.StatusCode) {
 		handedOver = true
@@ -118,7 +112,7 @@ func (c *Call) attemptStream(request *http.Request) Outcome {
 		}}
 		return o
 	}
-	return c.read(caller, request, response, progress, true)
+	return c.read(caller, request, response, &a.progress, true)
 }
 
 // Broken returns the outcome of a download whose body ended with an error.
@@ -328,7 +322,7 @@ type resumedDownload struct {
 
 // resumable returns the body of a download that resumes by itself.
 func (c *Call) resumable(request *http.Request, o Outcome) io.ReadCloser {
-	c.operation.Once = false // what has begun is gone on with
+	c.operation.Safety = MayRunTwice // there is no fallback once it has begun
 	d := &resumedDownload{call: c, request: request, size: o.response.ContentLength, body: o.stream}
 	header := o.response.Header
 	if tag := header.Get("ETag"); o.Status == http.StatusOK && header.Get("Accept-Ranges") == "bytes" && !strings.HasPrefix(tag, "W/") {
@@ -358,12 +352,9 @@ func (d *resumedDownload) Close() error { return d.body.Close() }
 // resume asks for the rest after an error. It returns the error if there is none to be had.
 func (d *resumedDownload) resume(broken error) error {
 	d.body.Close()
-	if d.offset > d.resumed {
-		d.call.attempts, d.resumed = 1, d.offset // what moves is tried on
-	}
 	ctx := d.request.Context()
-	o := Outcome{Kind: ConnectionLost, Err: broken}
-	wait, retry := d.call.retryDelay(ctx, o)
+	wait, retry := d.call.resumeDelay(ctx, broken, d.offset > d.resumed)
+	d.resumed = max(d.resumed, d.offset)
 	if d.tag == "" || ctx.Err() != nil || !retry || sleep(ctx, wait) != nil {
 		return broken
 	}
@@ -376,7 +367,7 @@ func (d *resumedDownload) resume(broken error) error {
 	}
 	request.Header.Set("Range", fmt.Sprintf("bytes=%d-", d.offset))
 	request.Header.Set("If-Range", d.tag)
-	o = d.call.run(request)
+	o := d.call.run(request)
 	if o.stream == nil {
 		return broken
 	}

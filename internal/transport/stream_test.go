@@ -22,8 +22,8 @@ import (
 )
 
 var (
-	uploads   = transport.Operation{Name: "LogArtifact", MayRunTwice: true}
-	downloads = transport.Operation{Name: "DownloadArtifact", MayRunTwice: true, Downloads: true}
+	uploads   = transport.Operation{Name: "LogArtifact", Safety: transport.MayRunTwice}
+	downloads = transport.Operation{Name: "DownloadArtifact", Safety: transport.MayRunTwice, Downloads: true}
 )
 
 // text is content that can be opened again and again.

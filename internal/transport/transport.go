@@ -73,8 +73,8 @@ type Client struct {
 	workspace *workspaceCheck
 	slots     chan struct{} // one for each request in flight; nil for no limit
 	mayUseH2C bool
-	// tookTooLong is why an attempt ends with the time limit.
-	tookTooLong error
+	// errAttemptTimeout is the cause of an attempt that exceeds the time limit.
+	errAttemptTimeout error
 
 	streams, storage func() *Client
 }
@@ -146,7 +146,7 @@ func newClient(doer Doer, config Config) *Client {
 	config.MaxBody = cmp.Or(config.MaxBody, DefaultMaxBody)
 	config.Logger = cmp.Or(config.Logger, slog.New(slog.DiscardHandler))
 	c := &Client{
-		http: doer, config: config, workspace: new(workspaceCheck), tookTooLong: attemptTimeout(config.Timeout),
+		http: doer, config: config, workspace: new(workspaceCheck), errAttemptTimeout: attemptTimeout(config.Timeout),
 	}
 	c.streams = sync.OnceValue(func() *Client { return streams(config) })
 	c.storage = sync.OnceValue(func() *Client { return storage(config) })
@@ -185,9 +185,9 @@ func newHTTPTransport(config Config) *http.Transport {
 	return t
 }
 
-// enter waits until another request may be in flight, or returns the context's error if that ends first. HTTP/2 would
-// put any number on one connection.
-func (c *Client) enter(ctx context.Context) error {
+// acquireSlot waits until another request may be in flight, or returns the context's error if that ends first. HTTP/2
+// would put any number on one connection.
+func (c *Client) acquireSlot(ctx context.Context) error {
 	if c.slots == nil {
 		return nil
 	}
@@ -199,19 +199,19 @@ func (c *Client) enter(ctx context.Context) error {
 	}
 }
 
-// leave gives the place back that enter took.
-func (c *Client) leave() {
+// releaseSlot releases what acquireSlot acquired.
+func (c *Client) releaseSlot() {
 	if c.slots != nil {
 		<-c.slots
 	}
 }
 
-// limit returns a context that ends with the time limit of an attempt, and a function that ends it.
-func (c *Client) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+// withAttemptTimeout returns a context that ends with the time limit of an attempt, and a function that ends it.
+func (c *Client) withAttemptTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	if c.config.Timeout <= 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, c.config.Timeout, c.tookTooLong)
+	return context.WithTimeoutCause(ctx, c.config.Timeout, c.errAttemptTimeout)
 }
 
 func (c *Client) closeIdleConnections() {

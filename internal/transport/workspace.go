@@ -82,7 +82,7 @@ func (c *Call) askForWorkspaces(ctx context.Context, question *workspaceQuestion
 
 // serverInfo returns nil if the server says that it knows workspaces.
 func (c *Call) serverInfo(ctx context.Context) *Outcome {
-	call := c.client.NewCall(Operation{Name: c.operation.Name, MayRunTwice: true})
+	call := c.client.NewCall(Operation{Name: c.operation.Name, Safety: MayRunTwice})
 	call.ignoresWorkspace = true
 	// By the path that calls use: nothing is cleaned.
 	address := c.client.config.Server.String() + "/api/3.0/mlflow/server-info"
