@@ -41,7 +41,7 @@
 //   - SetExperimentTag, UpdateRun, DeleteRun, RestoreRun, LogParam, SetTag, LogInputs, SetTerminated are retried: doing
 //     the same twice has the same effect as doing it once.
 //   - GetExperiment, GetExperimentByName, SearchExperiments, GetRun, SearchRuns, GetMetricHistory, SampleMetricHistory
-//     are retried: they change nothing.
+//     are retried: reading changes nothing.
 //   - DeleteExperiment, RestoreExperiment, DeleteExperimentTag, DeleteTag are retried: on a retry, 404 counts as
 //     success.
 //   - LogMetric, LogBatch are retried: servers with an SQL store keep the same point once, and file stores twice.

@@ -49,7 +49,7 @@ func ruleOf(o operation) retry {
 	case o.hasDone:
 		r.reason = "on a retry, 404 counts as success"
 	case reading.MatchString(o.name):
-		r.reason = "they change nothing"
+		r.reason = "reading changes nothing"
 	}
 	if reason := reasons[o.name]; reason != "" {
 		r.reason = reason

@@ -122,6 +122,7 @@ func checkEndpoints(s *source, spec map[string]endpoint) error {
 	for _, m := range s.methods {
 		if e, ok := spec[m.name]; ok && !e.artifact && !slices.Equal(m.endpoints, []string{e.route}) {
 			problems = append(problems, fmt.Errorf("the comment of %s must end with a paragraph that says %q", m.name, e.route))
+			continue
 		}
 		for _, named := range m.endpoints {
 			if !hasRoute(spec, named) {
