@@ -74,6 +74,14 @@ modules: ## Check and test the modules below the root: lab, and those of example
 		(cd "$${file%/go.mod}" && go mod tidy -diff && go vet ./... && go test -count=1 ./...); \
 	done
 
+.PHONY: tables
+tables: ## Write the tables of docs/reference.md, tracking/doc.go, testdata/api, docs/faults.md and the spec's examples
+	@$(LAB) tables
+
+.PHONY: check-tables
+check-tables: ## Check that the tables are what make tables writes
+	@$(LAB) tables -check
+
 .PHONY: check-generate
 check-generate: ## Check that gen/ is what openapi/mlflow.yaml generates
 	@set -e; fresh=$$(mktemp -d); trap 'rm -rf "$$fresh"' EXIT; \
@@ -126,7 +134,7 @@ lint: ## Run go vet and the linters of .golangci.yml, and look for what a merge 
 	@cd lab && go vet ./... && $(LINT) run
 
 .PHONY: check
-check: check-tidy check-generate check-spec check-stock lint ## Check all that needs no server and no tests
+check: check-tidy check-generate check-tables check-spec check-stock lint ## Check all that needs no server and no tests
 
 PLATFORMS := linux/amd64 linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64 windows/386
 

@@ -10,7 +10,6 @@ import (
 	"go/printer"
 	"go/token"
 	"go/types"
-	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
@@ -21,6 +20,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/mlflow-go/mlflow/internal/golden"
 )
 
 const (
@@ -30,9 +31,7 @@ const (
 )
 
 // TestAPI compares what the library exports with testdata/api. Programs are built on every line there: none changes
-// before a new major version, others can be added. Write the files anew with
-//
-//	MLFLOW_UPDATE_DOCS=1 go test -run TestAPI .
+// before a new major version, others can be added. To write the files anew, run make tables.
 func TestAPI(t *testing.T) {
 	t.Parallel()
 	for folder, name := range map[string]string{
@@ -40,11 +39,8 @@ func TestAPI(t *testing.T) {
 	} {
 		exported := packageIn(t, folder)
 		assert.Empty(t, exported.strangers(), "package %s", name)
-		golden := filepath.Join("testdata", "api", name+".txt")
-		if os.Getenv("MLFLOW_UPDATE_DOCS") == "1" {
-			require.NoError(t, os.WriteFile(golden, []byte(exported.listing(t)), 0o600))
-		}
-		assert.Equal(t, readFile(t, golden), exported.listing(t), "what package %s exports", name)
+		file := filepath.Join("testdata", "api", name+".txt")
+		assert.NoError(t, golden.Compare(file, exported.listing(t), golden.Updating()), "what package %s exports", name)
 	}
 }
 

@@ -28,7 +28,7 @@ import (
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// The README contains the code of these examples. TestReadmeCode compares the two.
+// README.md and docs/reference.md contain the code of these examples. TestDocsCode compares them.
 
 func Example() {
 	ctx := context.Background()
@@ -165,55 +165,66 @@ func Example_testing() {
 	// Output: 1 true
 }
 
-// TestReadmeCode checks that the code in the README is formatted and compiles: each block must be part of an example,
-// and a program must be complete.
-func TestReadmeCode(t *testing.T) {
+// pages are those whose code is that of examples.
+var pages = []string{"README.md", "docs/reference.md", "docs/from-python.md"}
+
+// TestDocsCode checks that the code on the pages is formatted and compiles: each block must be part of an example, and a
+// program must be complete. No example is there without a page.
+func TestDocsCode(t *testing.T) {
 	t.Parallel()
-	source, readme := readFile(t, "example_test.go"), readFile(t, "README.md")
-	var examples []string
-	for _, f := range functions(t, source) {
-		if strings.HasPrefix(f.Name.Name, "Example") {
-			examples = append(examples, body(source, f))
+	examples := make(map[string]string) // by what they do
+	for _, file := range []string{"example_test.go", "from_python_test.go"} {
+		source := readFile(t, file)
+		for _, f := range functions(t, source) {
+			if strings.HasPrefix(f.Name.Name, "Example") {
+				examples[f.Name.Name] = body(source, f)
+			}
 		}
 	}
-	blocks := regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readme, -1)
-	require.Len(t, blocks, len(examples), "the README must have one block for each example")
-	for i, block := range blocks {
-		code := block[1]
-		formatted, err := format.Source([]byte(code))
-		require.NoError(t, err, code)
-		assert.Equal(t, string(formatted), code)
-		if strings.HasPrefix(code, "package ") {
-			requireComplete(t, code)
-			main := functions(t, code)[0]
-			assert.Equal(t, examples[i], body(code, main), "an example is the body of the program")
-		} else {
-			assert.Contains(t, examples[i], code, "an example contains the fragment")
+	flat := func(code string) string { return regexp.MustCompile(`(?m)^\t+`).ReplaceAllString(code, "") }
+	shown := make(map[string]bool)
+	for _, page := range pages {
+		for _, block := range regexp.MustCompile("(?s)```go\n(.*?)```").FindAllStringSubmatch(readFile(t, page), -1) {
+			code := block[1]
+			formatted, err := format.Source([]byte(code))
+			require.NoError(t, err, "%s:\n%s", page, code)
+			assert.Equal(t, string(formatted), code, page)
+			wanted := code
+			if strings.HasPrefix(code, "package ") {
+				requireComplete(t, code)
+				wanted = body(code, functions(t, code)[0])
+			}
+			found := false
+			for name, example := range examples {
+				if strings.Contains(flat(example), flat(wanted)) {
+					found, shown[name] = true, true
+				}
+			}
+			assert.True(t, found, "%s: no example contains\n%s", page, code)
 		}
+	}
+	for name := range examples {
+		assert.True(t, shown[name], "no page shows %s", name)
 	}
 }
 
-// TestReadmeNames checks that the README names every method, option and environment variable.
-func TestReadmeNames(t *testing.T) {
+// TestReferenceNames checks that the reference names every method of a Batcher, every option of a client and every environment variable.
+func TestReferenceNames(t *testing.T) {
 	t.Parallel()
 	var names []string
-	for _, each := range []reflect.Type{reflect.TypeFor[*tracking.Client](), reflect.TypeFor[*tracking.Batcher]()} {
-		for i := range each.NumMethod() {
-			names = append(names, each.Method(i).Name)
-		}
+	for i := range reflect.TypeFor[*tracking.Batcher]().NumMethod() {
+		names = append(names, reflect.TypeFor[*tracking.Batcher]().Method(i).Name)
 	}
-	for _, file := range []string{"client.go", "tracking/options.go", "tracking/batcher.go", "tracking/batcher_spool.go"} {
-		for _, f := range functions(t, readFile(t, file)) {
-			if strings.HasPrefix(f.Name.Name, "With") {
-				names = append(names, f.Name.Name)
-			}
+	for _, f := range functions(t, readFile(t, "client.go")) {
+		if strings.HasPrefix(f.Name.Name, "With") {
+			names = append(names, f.Name.Name)
 		}
 	}
 	for _, variable := range regexp.MustCompile(`"(MLFLOW_\w+)"`).FindAllStringSubmatch(readFile(t, "internal/config/environment.go"), -1) {
 		names = append(names, variable[1])
 	}
-	readme := readFile(t, "README.md")
-	missing := slices.DeleteFunc(names, func(name string) bool { return regexp.MustCompile("`" + name + "\\b").MatchString(readme) })
+	reference := readFile(t, "docs/reference.md")
+	missing := slices.DeleteFunc(names, func(name string) bool { return regexp.MustCompile("`" + name + `\b`).MatchString(reference) })
 	assert.Empty(t, missing)
 }
 

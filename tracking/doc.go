@@ -36,17 +36,19 @@
 //
 // Requests are retried within the limits of mlflow.WithRetry, where that is safe. If a request cannot have run (no
 // connection was made, or the status is 429), it is always retried. If it may have run (a timeout, a lost connection, a
-// 500 in HTML, or 502, 503 or 504), a retry depends on the method:
+// 500 in HTML, or 408, 502, 503 or 504), a retry depends on the method:
 //
-//   - GetExperiment, GetExperimentByName, GetRun, GetMetricHistory, SampleMetricHistory, SearchExperiments, SearchRuns are
-//     retried: they change nothing.
+//   - SetExperimentTag, UpdateRun, DeleteRun, RestoreRun, LogParam, SetTag, LogInputs, SetTerminated are retried: doing
+//     the same twice has the same effect as doing it once.
+//   - GetExperiment, GetExperimentByName, SearchExperiments, GetRun, SearchRuns, GetMetricHistory, SampleMetricHistory
+//     are retried: reading changes nothing.
+//   - DeleteExperiment, RestoreExperiment, DeleteExperimentTag, DeleteTag are retried: on a retry, 404 counts as
+//     success.
 //   - LogMetric, LogBatch are retried: servers with an SQL store keep the same point once, and file stores twice.
-//   - LogParam, LogInputs, SetTag, SetExperimentTag, UpdateRun, SetTerminated, UpdateExperiment, DeleteRun, RestoreRun
-//     are retried: doing the same twice has the same effect as doing it once.
-//   - DeleteTag, DeleteExperimentTag, DeleteExperiment, RestoreExperiment are retried: on a retry, 404 counts as success.
 //   - CreateExperiment is not retried: the retry would find the name taken.
-//   - GetOrCreateExperiment is retried: if a retry finds the name taken, that is the experiment to return.
+//   - UpdateExperiment is retried: the second one changes nothing, but a file store refuses it with ErrAlreadyExists.
 //   - CreateRun is not retried unless [WithIdempotencyKey] is given: the retry would create a second run.
+//   - GetOrCreateExperiment is retried: if a retry finds the name taken, that is the experiment to return.
 //
 // All methods except CreateExperiment and CreateRun without a key are also retried, at most twice, after
 // [ErrorCodeBadRequest], which can mean an overloaded database or a lost race. With it, servers with an SQL store before
@@ -60,7 +62,7 @@
 //
 // A method of [Client] waits for the server: while it is away, a call can take minutes. A [Batcher] has the methods that
 // log metrics, params and tags, with the same signatures, and returns at once: it sends in the background, in batches, and
-// goes on when the server is back. With [WithSpool] it also survives the end of the process.
+// continues when the server is back. With [WithSpool] it also survives the end of the process.
 //
 // # Errors
 //

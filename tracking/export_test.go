@@ -10,41 +10,18 @@ import (
 // An Operation is what tests see of an operation.
 type Operation struct {
 	Name        string
+	Route       string // method and path
 	MayRunTwice bool
 	HasDone     bool // an error of a retry may count as done
 	NewRequest  func() any
 	NewResponse func() any
 }
 
-// Operations are all operations. A test holds them against the spec.
-var Operations = []Operation{
-	exported(createExperiment),
-	exported(getExperiment),
-	exported(getExperimentByName),
-	exported(updateExperiment),
-	exported(deleteExperiment),
-	exported(restoreExperiment),
-	exported(searchExperiments),
-	exported(setExperimentTag),
-	exported(deleteExperimentTag),
-	exported(createRun),
-	exported(getRun),
-	exported(updateRun),
-	exported(deleteRun),
-	exported(restoreRun),
-	exported(searchRuns),
-	exported(logMetric),
-	exported(logParam),
-	exported(setTag),
-	exported(deleteTag),
-	exported(logBatch),
-	exported(logInputs),
-	exported(getMetricHistory),
-	exported(sampleMetricHistory),
-}
-
-func exported[Request, Response any](o operation[Request, Response]) Operation {
-	return Operation{o.name, o.safety == transport.MayRunTwice, o.alreadyDone != nil, func() any { return new(Request) }, func() any { return new(Response) }}
+func exported[Request, Response any](o operation[Request, Response], route string) Operation {
+	return Operation{
+		o.name, route, o.safety == transport.MayRunTwice, o.alreadyDone != nil,
+		func() any { return new(Request) }, func() any { return new(Response) },
+	}
 }
 
 // AllPages is allPages for items that don't matter.

@@ -1,15 +1,9 @@
 package tracking_test
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
-	"testing"
-
-	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 )
 
 // measurements are the cells of each fault over each network.
@@ -56,7 +50,7 @@ func faultsPage(measured measurements) string {
 	text.WriteString(`# What becomes of a call when something fails
 
 `)
-	text.WriteString(`Made by ` + "`MLFLOW_UPDATE_DOCS=1 go test -run 'TestFaults$' ./tracking`" + `, which plays each fault to each operation, once, and
+	text.WriteString(`Made by ` + "`make tables`" + `: TestFaults of package tracking plays each fault to each operation, once, and
 has a healthy server after it. A cell holds what the call returns, the number of requests that arrived at the server,
 and how often the server ran the operation: ` + "`ok 2/1`" + ` is a success after two requests, one of which ran. With
 WithIdempotencyKey the requests include the searches for the key, and those of GetOrCreateExperiment the ones that look
@@ -98,17 +92,4 @@ three of them. Where they differ, the fault has a row for each; some faults exis
 		fmt.Fprintf(&text, "%q are %s.\n", g.name, strings.Join(g.ops, ", "))
 	}
 	return text.String()
-}
-
-// compareFile checks that a file holds what was measured, or makes it so.
-func compareFile(t *testing.T, path, want string) {
-	t.Helper()
-	if os.Getenv("MLFLOW_UPDATE_DOCS") != "" {
-		require.NoError(t, os.WriteFile(path, []byte(want), 0o644))
-		return
-	}
-	got, err := os.ReadFile(path)
-	require.NoError(t, err)
-	got = bytes.ReplaceAll(got, []byte("\r\n"), []byte("\n"))
-	assert.Equal(t, want, string(got), "%s is stale: run MLFLOW_UPDATE_DOCS=1 go test -run 'TestFaults$' ./tracking", path)
 }

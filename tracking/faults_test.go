@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/internal/golden"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -453,7 +454,7 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	if complete {
-		compareFile(t, "../docs/faults.md", faultsPage(measured))
+		assert.NoError(t, golden.Compare("../docs/faults.md", faultsPage(measured), golden.Updating()))
 	}
 }
 

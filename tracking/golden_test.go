@@ -32,11 +32,9 @@ var lostFields = map[string]string{
 func TestGoldenRoundTrip(t *testing.T) {
 	t.Parallel()
 	names := make(map[string]string) // by route
-	for name, route := range specOperations(t) {
-		names[route] = name
-	}
 	newResponse := make(map[string]func() any)
 	for _, op := range tracking.Operations {
+		names[op.Route] = op.Name
 		newResponse[op.Name] = op.NewResponse
 	}
 	files, err := filepath.Glob("../testdata/[0-9]*/*.json")

@@ -5,6 +5,7 @@
 //	go -C lab run ./cmd serve
 //	go -C lab run ./cmd integration [-o FILE] [-resume]
 //	go -C lab run ./cmd record
+//	go -C lab run ./cmd tables [-check]
 //
 // demo runs examples/quickstart against MLFLOW_TRACKING_URI, or against a server
 // of its own if that is not set.
@@ -20,6 +21,9 @@
 //
 // record records the tests' exchanges with each server in SERVERS in testdata,
 // in place of earlier ones. If RUN is set, those of other tests stay.
+//
+// tables writes the tables of the documentation, and whatever else tests hold against files; -check only compares the
+// tables. See package tables.
 //
 // Environment:
 //
@@ -39,6 +43,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/mlflow-go/mlflow/lab/tables"
 )
 
 var commands = map[string]func(ctx context.Context, args []string) error{
@@ -46,11 +52,12 @@ var commands = map[string]func(ctx context.Context, args []string) error{
 	"serve":       serve,
 	"integration": integration,
 	"record":      record,
+	"tables":      tables.Run,
 }
 
 func main() {
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: go -C lab run ./cmd demo | serve | integration [-o FILE] [-resume] | record")
+		fmt.Fprintln(os.Stderr, "usage: go -C lab run ./cmd demo | serve | integration [-o FILE] [-resume] | record | tables [-check]")
 		os.Exit(2)
 	}
 	// A server has to be stopped whichever way we are asked to end.

@@ -31,6 +31,30 @@ func WithExamples(document, root string) (string, error) {
 	return document, failure
 }
 
+var (
+	examples  = regexp.MustCompile(`\n  examples:\n(?:(?: {4}.*)?\n)*`)
+	component = regexp.MustCompile(`(?m)^ {4}(\w+):\n(?: {6}summary: .*\n)? {6}(.*)\n`)
+	source    = regexp.MustCompile(`^description: Recorded in \S+, (request|response) \d+\.$`)
+	useOf     = regexp.MustCompile(`examples: \{(\w+): `)
+)
+
+// CheckSources returns what is wrong with how the examples of a document in YAML say where they were recorded: without
+// that, WithExamples passes over them.
+func CheckSources(document string) []string {
+	var wrong []string
+	for _, use := range useOf.FindAllStringSubmatch(document, -1) {
+		if use[1] != "recorded" {
+			wrong = append(wrong, fmt.Sprintf("the key of an example must be \"recorded\", not %q", use[1]))
+		}
+	}
+	for _, found := range component.FindAllStringSubmatch(examples.FindString(document), -1) {
+		if !source.MatchString(found[2]) {
+			wrong = append(wrong, found[1]+`: its description must be "Recorded in FILE, request N." or "response N."`)
+		}
+	}
+	return wrong
+}
+
 // recorded returns the body of a request or a response of a file. Numbers count from 1.
 func recorded(file, part, number string) (json.RawMessage, error) {
 	exchanges, err := Read(file)

@@ -1,32 +1,37 @@
 package traffic_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/mlflow-go/mlflow/internal/golden"
 	"github.com/mlflow-go/mlflow/lab/traffic"
 )
 
-// TestExamples holds the values of examples against the recordings they are from. To write them anew:
-//
-//	MLFLOW_UPDATE_DOCS=1 go test -run 'TestExamples$' ./traffic
+// TestExamples holds the values of examples against the recordings they are from; make tables writes them anew.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	written := document(t)
+	for _, wrong := range traffic.CheckSources(written) {
+		t.Error(wrong)
+	}
 	want, err := traffic.WithExamples(written, "../..")
 	require.NoError(t, err)
-	if os.Getenv("MLFLOW_UPDATE_DOCS") == "1" {
-		require.NoError(t, os.WriteFile(documentFile, []byte(want), 0o600))
-		return
-	}
-	if written != want {
-		assert.Fail(t, "examples differ from the recordings: MLFLOW_UPDATE_DOCS=1 go test -run 'TestExamples$' ./traffic writes them")
-	}
-	assert.Equal(t, strings.Count(written, "\n      description: Recorded in "), strings.Count(written, "\n      value: "))
+	require.NoError(t, golden.Compare(documentFile, want, golden.Updating()))
+}
+
+func TestCheckSources(t *testing.T) {
+	t.Parallel()
+	written := document(t)
+	unkeyed := strings.Replace(written, "examples: {recorded: ", "examples: {ofTheDay: ", 1)
+	assert.Equal(t, []string{`the key of an example must be "recorded", not "ofTheDay"`}, traffic.CheckSources(unkeyed))
+	unsourced := strings.Replace(written, "description: Recorded in testdata", "description: From testdata", 1)
+	wrong := traffic.CheckSources(unsourced)
+	require.Len(t, wrong, 1)
+	assert.Contains(t, wrong[0], `its description must be "Recorded in FILE, request N."`)
 }
 
 // TestEverythingHasAnExample looks at the query or the body of each request, at the body of each success, and at each error
