@@ -95,23 +95,21 @@ func NewClient(opts ...Option) (*Client, error) {
 	for _, option := range opts {
 		option.apply(&s)
 	}
-	resolved, problems := config.Resolve(s.Options, config.ThisMachine())
-	transfers, transferProblems := config.ResolveTransfers(config.ThisMachine())
-	problems = append(append(problems, transferProblems...), s.checkBatchLimits()...)
-	if len(problems) > 0 {
+	resolved, problems := config.Resolve(s.Options, config.ThisHost())
+	if problems = append(problems, s.checkBatchLimits()...); len(problems) > 0 {
 		return nil, configError(problems)
 	}
-	server, doer := resolved.Server, transport.New(resolved)
-	trackingConfig := tracking.Config{BatchLimits: s.batchLimits, StrictLengths: s.strictLengths, Logger: resolved.Logger}
+	server, doer := resolved.Transport.Server, transport.New(resolved.Transport)
 	return &Client{
 		trackingURI: server.String(),
 		transport:   doer,
-		tracking:    sync.OnceValue(func() *tracking.Client { return tracking.NewClient(server, doer, trackingConfig) }),
-		artifacts: sync.OnceValue(func() *artifacts.Client {
-			return artifacts.NewClient(server, doer, artifacts.Config{
-				MultipartSize: transfers.MultipartSize, PartSize: transfers.PartSize,
-				MultipartUpload: transfers.Upload, MultipartDownload: transfers.Download,
+		tracking: sync.OnceValue(func() *tracking.Client {
+			return tracking.NewClient(server, doer, tracking.Config{
+				BatchLimits: s.batchLimits, StrictLengths: s.strictLengths, Logger: resolved.Transport.Logger,
 			})
+		}),
+		artifacts: sync.OnceValue(func() *artifacts.Client {
+			return artifacts.NewClient(server, doer, artifacts.Config(resolved.Artifacts))
 		}),
 	}, nil
 }

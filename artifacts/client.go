@@ -14,7 +14,7 @@ import (
 type Client struct {
 	server    *url.URL
 	transport *transport.Client
-	transfers transport.Transfers
+	config    Config
 
 	mu    sync.Mutex
 	roots map[string]root // by run ID
@@ -39,24 +39,27 @@ type Config struct {
 	MultipartUpload, MultipartDownload bool
 }
 
+// The defaults are those of Python's client.
+const (
+	defaultMultipartSize = 500 << 20
+	defaultPartSize      = 10 << 20
+)
+
 // NewClient returns a client for the server at the given URL, which may have a path. Most programs get theirs from the
 // Artifacts method of mlflow.Client instead, which adds credentials, time limits, retries and all else that a server
 // must be told; this one leaves that to the doer, which is given each request once. Requests to object storage don't go
 // through the doer.
 func NewClient(server *url.URL, doer Doer, config Config) *Client {
-	transfers := transport.Transfers{
-		MultipartSize: config.MultipartSize, PartSize: config.PartSize, Upload: config.MultipartUpload, Download: config.MultipartDownload,
+	if config.MultipartSize <= 0 {
+		config.MultipartSize = defaultMultipartSize
 	}
-	if transfers.MultipartSize <= 0 {
-		transfers.MultipartSize = 500 << 20
-	}
-	if transfers.PartSize <= 0 {
-		transfers.PartSize = 10 << 20
+	if config.PartSize <= 0 {
+		config.PartSize = defaultPartSize
 	}
 	return &Client{
 		server:    server,
 		transport: transport.Wrap(doer),
-		transfers: transfers,
+		config:    config,
 		roots:     make(map[string]root),
 		lacks:     make(map[string]bool),
 	}

@@ -46,7 +46,7 @@ func (u *upload) sendParts(ctx context.Context, info serverInfo) error {
 		}
 		return u.sendToProxy(ctx)
 	}
-	parts := partsOf(u.content.Size, u.client.transfers.PartSize)
+	parts := partsOf(u.content.Size, u.client.config.PartSize)
 	id, err := u.createParts(ctx, parts)
 	if err != nil {
 		if errors.Is(err, tracking.ErrUnsupported) {

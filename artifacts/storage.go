@@ -117,8 +117,8 @@ func (c *Client) serverInfo(ctx context.Context, method string, r root) (serverI
 		return info, err
 	}
 	info = serverInfo{
-		multipartUploads:   bool(result.MultipartUploadsEnabled) || c.transfers.Upload,
-		multipartDownloads: bool(result.MultipartDownloadsEnabled) || c.transfers.Download,
+		multipartUploads:   bool(result.MultipartUploadsEnabled) || c.config.MultipartUpload,
+		multipartDownloads: bool(result.MultipartDownloadsEnabled) || c.config.MultipartDownload,
 		presignedOnly:      bool(result.ArtifactsPresignedOnly),
 	}
 	c.mu.Lock()

@@ -134,7 +134,7 @@ func (t *tree) sendFile(ctx context.Context, file treeFile, piece int) error {
 	content := content{Content: transport.Content{
 		Size: file.size, Open: func() (io.ReadCloser, error) { return t.files.Open(file.name) },
 	}}
-	if file.size >= t.client.transfers.MultipartSize {
+	if file.size >= t.client.config.MultipartSize {
 		opened, err := t.files.Open(file.name)
 		if err != nil {
 			return failure.NotSent(t.method, err)

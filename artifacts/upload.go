@@ -102,7 +102,7 @@ func (u *upload) send(ctx context.Context) error {
 	if !u.root.isProxied() {
 		return u.sendDirectly(ctx)
 	}
-	if u.content.Size >= u.client.transfers.MultipartSize {
+	if u.content.Size >= u.client.config.MultipartSize {
 		info, err := u.client.serverInfo(ctx, u.method, u.root)
 		if err != nil {
 			return err

@@ -15,12 +15,12 @@ func (l *Layer) SetBasicAuth(username, password, source string) {
 	l.username, l.password = Set(username, source), Set(password, source)
 }
 
-// SetToken sets a bearer token, in place of a source of tokens too. An empty one leaves it to lower layers.
+// SetToken sets a bearer token, in place of a source of tokens too. An empty token leaves the setting unset.
 func (l *Layer) SetToken(token, source string) {
 	l.bearer = Value[bearer]{bearer{token: token}, source, token != ""}
 }
 
-// SetTokenSource sets a source of bearer tokens, in place of a token too. Nil leaves it to lower layers.
+// SetTokenSource sets a source of bearer tokens, in place of a token too. A nil source leaves the setting unset.
 func (l *Layer) SetTokenSource(tokens func(context.Context) (string, error), source string) {
 	l.bearer = Value[bearer]{bearer{source: tokens}, source, tokens != nil}
 }
@@ -40,7 +40,7 @@ func (l Layer) authorization(p *problems) func(context.Context) (string, error) 
 	return nil
 }
 
-// authorizationChanges tells whether the function that authorization returns may return one value after another.
+// authorizationChanges reports whether the function that authorization returns may return one value after another.
 func (l Layer) authorizationChanges() bool {
 	return l.bearer.v.source != nil && (!l.username.set || !l.password.set)
 }

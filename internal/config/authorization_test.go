@@ -80,9 +80,9 @@ func TestATokenSourceMustReturnATokenThatCanBeSent(t *testing.T) {
 	for want, token := range map[string]string{"is empty": "", "has spaces around it": "s3cret ", "holds characters": "s3cret\n"} {
 		options := withTrackingURI(server)
 		options.SetTokenSource(func(context.Context) (string, error) { return token, nil }, "WithTokenSource")
-		config, problems := Resolve(options, place{}.machine())
+		config, problems := Resolve(options, place{}.host())
 		require.Empty(t, problems)
-		_, err := config.Authorization(t.Context())
+		_, err := config.Transport.Authorization(t.Context())
 		require.ErrorContains(t, err, "token source: the token "+want)
 		assert.NotContains(t, err.Error(), "s3cret")
 	}

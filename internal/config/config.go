@@ -27,40 +27,50 @@ type Options struct {
 	headers map[string]string
 }
 
-// A Machine is where the layers below the options are read from.
-type Machine struct {
+// A Host gives access to the environment variables and the home folder.
+type Host struct {
 	Getenv func(name string) string
 	// Home returns the folder of the user, which may hold a credentials file.
 	Home func() (string, error)
 }
 
-// ThisMachine returns the machine that the program runs on.
-func ThisMachine() Machine { return Machine{Getenv: os.Getenv, Home: os.UserHomeDir} }
+// ThisHost returns the host that the program runs on.
+func ThisHost() Host { return Host{Getenv: os.Getenv, Home: os.UserHomeDir} }
+
+// A Config is what all settings come to.
+type Config struct {
+	Transport transport.Config
+	Artifacts Artifacts
+}
 
 // Resolve merges the options with the layers below them, and returns the result, or all that is wrong with it.
-func Resolve(options Options, machine Machine) (transport.Config, []error) {
+func Resolve(options Options, host Host) (Config, []error) {
 	var p problems
-	environment := readEnvironment(machine.Getenv, &p)
+	variables := environment{host.Getenv, &p}
+	environment := variables.layer()
 	server, userInfo := parseTrackingURI(options.TrackingURI.or(environment.TrackingURI), &p)
 	s := options.over(userInfo).over(environment)
-	s = s.over(readCredentialsFile(machine.Home, s, &p)).over(defaults())
+	s = s.over(readCredentialsFile(host.Home, s, &p)).over(defaults())
 
-	config := transport.Config{
-		HTTPClient:      options.HTTPClient,
-		TLS:             s.tls.v,
-		MaxConnsPerHost: s.maxConnsPerHost.v,
-		RefuseRedirects: !s.followRedirects.v,
-		Server:          server,
-		Workspace:       s.Workspace.v,
-		Authorization:   s.authorization(&p),
-		Header:          options.header(),
+	config := Config{
+		Transport: transport.Config{
+			HTTPClient:      options.HTTPClient,
+			TLS:             s.tls.v,
+			MaxConnsPerHost: s.maxConnsPerHost.v,
+			RefuseRedirects: !s.followRedirects.v,
+			Server:          server,
+			Workspace:       s.Workspace.v,
+			Authorization:   s.authorization(&p),
+			Header:          options.header(),
 
-		AuthorizationChanges: s.authorizationChanges(),
-		UserAgent:            options.UserAgent,
-		Edit:                 options.Edit,
-		Timeout:              s.Timeout.v,
-		Retry:                s.retryPolicy(),
-		Logger:               options.Logger,
+			AuthorizationChanges: s.authorizationChanges(),
+			UserAgent:            options.UserAgent,
+			Edit:                 options.Edit,
+			Timeout:              s.Timeout.v,
+			Retry:                s.retryPolicy(),
+			Logger:               options.Logger,
+		},
+		Artifacts: variables.artifacts(),
 	}
 	s.checkWorkspace(&p)
 	s.checkRetryPolicy(&p)

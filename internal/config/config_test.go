@@ -20,8 +20,8 @@ type place struct {
 	home string
 }
 
-func (p place) machine() Machine {
-	return Machine{
+func (p place) host() Host {
+	return Host{
 		Getenv: func(name string) string { return p.env[name] },
 		Home: func() (string, error) {
 			if p.home == "" {
@@ -40,12 +40,12 @@ func withTrackingURI(uri string) Options {
 // authorizationOf returns the Authorization header that the settings make.
 func authorizationOf(t *testing.T, options Options, p place) string {
 	t.Helper()
-	config, problems := Resolve(options, p.machine())
+	config, problems := Resolve(options, p.host())
 	require.Empty(t, problems)
-	if config.Authorization == nil {
+	if config.Transport.Authorization == nil {
 		return ""
 	}
-	value, err := config.Authorization(t.Context())
+	value, err := config.Transport.Authorization(t.Context())
 	require.NoError(t, err)
 	return value
 }
@@ -53,7 +53,7 @@ func authorizationOf(t *testing.T, options Options, p place) string {
 // requireRefused checks that the settings are refused, and returns the reasons.
 func requireRefused(t *testing.T, options Options, p place) []string {
 	t.Helper()
-	_, problems := Resolve(options, p.machine())
+	_, problems := Resolve(options, p.host())
 	require.NotEmpty(t, problems)
 	reasons := make([]string, 0, len(problems))
 	for _, problem := range problems {
@@ -74,26 +74,26 @@ func writeCredentialsFile(t *testing.T, content string) (home string) {
 
 func TestWithoutSettingsTheDefaultsAreUsed(t *testing.T) {
 	t.Parallel()
-	config, problems := Resolve(withTrackingURI(server), place{}.machine())
+	config, problems := Resolve(withTrackingURI(server), place{}.host())
 	require.Empty(t, problems)
-	assert.Equal(t, server, config.Server.String())
-	assert.Equal(t, transport.DefaultTimeout, config.Timeout)
-	assert.Equal(t, transport.DefaultRetryPolicy(), config.Retry)
-	assert.Nil(t, config.Authorization)
-	assert.Nil(t, config.TLS)
-	assert.Zero(t, config.MaxConnsPerHost)
-	assert.False(t, config.RefuseRedirects)
-	assert.Empty(t, config.Workspace)
+	assert.Equal(t, server, config.Transport.Server.String())
+	assert.Equal(t, transport.DefaultTimeout, config.Transport.Timeout)
+	assert.Equal(t, transport.DefaultRetryPolicy(), config.Transport.Retry)
+	assert.Nil(t, config.Transport.Authorization)
+	assert.Nil(t, config.Transport.TLS)
+	assert.Zero(t, config.Transport.MaxConnsPerHost)
+	assert.False(t, config.Transport.RefuseRedirects)
+	assert.Empty(t, config.Transport.Workspace)
 }
 
 // A field that over forgets would be a setting without effect.
 func TestALayerIsMergedWhole(t *testing.T) {
 	t.Parallel()
-	full := readEnvironment(place{env: map[string]string{
+	full := environment{place{env: map[string]string{
 		envTrackingURI: server, envWorkspace: "vision", envUsername: "me", envPassword: "pw", envToken: "t0ken",
 		envTimeout: "1", envMaxRetries: "1", envBackoffFactor: "1", envBackoffJitter: "1", envRespectRetryAfter: "false",
 		envAllowRedirects: "false", envPoolSize: "1", envInsecureTLS: "true",
-	}}.machine().Getenv, &problems{})
+	}}.host().Getenv, &problems{}}.layer()
 	for i := range reflect.TypeFor[Layer]().NumField() {
 		assert.False(t, reflect.ValueOf(full).Field(i).IsZero(), reflect.TypeFor[Layer]().Field(i).Name)
 	}

@@ -46,7 +46,7 @@ func parseCredentials(content string) Layer {
 			continue
 		}
 		value := strings.ReplaceAll(strings.TrimSpace(line[end+1:]), "%%", "%")
-		switch strings.ToLower(strings.TrimSpace(line[:end])) { // a comment's sign makes it another key
+		switch strings.ToLower(strings.TrimSpace(line[:end])) { // in a commented-out line the key begins with # or ;
 		case "mlflow_tracking_username":
 			layer.username = SetNonZero(value, credentialsFile)
 		case "mlflow_tracking_password":

@@ -33,9 +33,8 @@ type environment struct {
 	*problems
 }
 
-// readEnvironment returns the layer of all variables, and notes those that cannot be read or are not supported.
-func readEnvironment(getenv func(string) string, p *problems) Layer {
-	e := environment{getenv, p}
+// layer returns the layer of all variables, and notes those that cannot be read or are not supported.
+func (e environment) layer() Layer {
 	minBackoff, maxBackoff := e.backoff()
 	layer := Layer{
 		TrackingURI: e.text(envTrackingURI),

@@ -66,7 +66,7 @@ func TestValuesThatCanBeRead(t *testing.T) {
 		for _, value := range values {
 			t.Run(name+"="+value, func(t *testing.T) {
 				t.Parallel()
-				_, problems := Resolve(withTrackingURI(server), place{env: map[string]string{name: value}}.machine())
+				_, problems := Resolve(withTrackingURI(server), place{env: map[string]string{name: value}}.host())
 				require.Empty(t, problems)
 			})
 		}
@@ -139,7 +139,7 @@ func TestPortsAndHostsThatAreTaken(t *testing.T) {
 	for _, uri := range []string{
 		"http://mlflow.test:1", "http://mlflow.test:65535", "http://mlflow.test:", "http://[::1]:5000", "http://bücher.test", "http://ml_flow.test",
 	} {
-		_, problems := Resolve(withTrackingURI(uri), place{}.machine())
+		_, problems := Resolve(withTrackingURI(uri), place{}.host())
 		assert.Empty(t, problems, uri)
 	}
 }

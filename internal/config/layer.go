@@ -32,7 +32,7 @@ type credentials struct {
 	bearer             Value[bearer]
 }
 
-// complete tells whether there is enough to sign in with.
+// complete reports whether there is enough to sign in with.
 func (c credentials) complete() bool { return c.bearer.set || c.username.set && c.password.set }
 
 // over returns the credentials if they are enough, so that a lower layer's do not compete with them, whatever their kind.

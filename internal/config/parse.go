@@ -52,5 +52,5 @@ func parseBool(text string) (bool, error) {
 	return false, fmt.Errorf("%q is not one of true, false, 1 and 0", text)
 }
 
-// parseToken takes every text for a token; one that cannot be sent is refused only if it would be.
+// parseToken accepts any text; a token that cannot be sent is reported only if it is used.
 func parseToken(text string) (bearer, error) { return bearer{token: text}, nil }

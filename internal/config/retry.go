@@ -7,8 +7,8 @@ import (
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
-// SetRetry sets the whole retry policy but for what a Retry-After header means. A zero stands for the default, which
-// gives way to the other backoff where that is set.
+// SetRetry sets the whole retry policy but for what a Retry-After header means. Zero means the default, adjusted
+// so that MinBackoff is not above MaxBackoff.
 func (l *Layer) SetRetry(maxAttempts int, minBackoff, maxBackoff time.Duration, source string) {
 	preset := transport.DefaultRetryPolicy()
 	longest := cmp.Or(maxBackoff, max(preset.MaxBackoff, minBackoff))

@@ -55,7 +55,7 @@ func whyNoServer(u *url.URL) string {
 
 func isInvisible(r rune) bool { return !unicode.IsPrint(r) }
 
-// validPort takes no port for that of the scheme.
+// validPort reports whether port is empty or 1 to 65535.
 func validPort(port string) bool {
 	n, err := strconv.ParseUint(port, 10, 16)
 	return port == "" || err == nil && n > 0
