@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/mlflow-go/mlflow/gen"
@@ -165,41 +164,4 @@ func (u *upload) sendPart(ctx context.Context, part *part, content transport.Con
 		return unexpected(u.method, "the storage returned no ETag for part %d", part.number)
 	}
 	return nil
-}
-
-// inParallel calls do for 0 to n-1, in so many goroutines, until one fails. It returns the first error, once all have
-// ended.
-func inParallel(ctx context.Context, method string, goroutines, n int, do func(ctx context.Context, i int) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var (
-		wait  sync.WaitGroup
-		once  sync.Once
-		first error
-		next  = make(chan int)
-	)
-	for range min(goroutines, n) {
-		wait.Go(func() {
-			for i := range next {
-				if err := do(ctx, i); err != nil {
-					once.Do(func() {
-						first = err
-						cancel()
-					})
-				}
-			}
-		})
-	}
-	for i := 0; i < n && ctx.Err() == nil; i++ {
-		select {
-		case next <- i:
-		case <-ctx.Done():
-		}
-	}
-	close(next)
-	wait.Wait()
-	if err := ctx.Err(); first == nil && err != nil {
-		return failure.Canceled(method, err)
-	}
-	return first
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/mlflow-go/mlflow/internal/failure"
+	"github.com/mlflow-go/mlflow/internal/goroutine"
 )
 
 // A pageFetcher gets the page that a token stands for, and the token of the next one, "" if there is none.
@@ -19,10 +20,10 @@ func allPages[T any](ctx context.Context, op string, fetch pageFetcher[T]) iter.
 		ahead := fetchAhead(fetching, fetch, "")
 		defer func() { // nothing is left running, not even if the caller panics
 			cancel()
-			<-ahead.done
+			<-ahead.call.Ended()
 		}()
 		var none T
-		var tokens circle
+		var tokens cycleDetector
 		for token := ""; ; {
 			page := ahead.wait()
 			if ctx.Err() != nil && page.err == nil { // it had come before
@@ -32,7 +33,7 @@ func allPages[T any](ctx context.Context, op string, fetch pageFetcher[T]) iter.
 				yield(none, page.err)
 				return
 			}
-			repeated := page.next != "" && (page.next == token || tokens.closes(page.next))
+			repeated := page.next != "" && (page.next == token || tokens.seen(page.next))
 			token = page.next
 			if token != "" && !repeated {
 				ahead = fetchAhead(fetching, fetch, token)
@@ -62,40 +63,34 @@ type page[T any] struct {
 
 // A pageAhead is a page that is being fetched.
 type pageAhead[T any] struct {
-	done     chan struct{} // closed when it has come
-	page     page[T]
-	panicked any // with which the fetching ended, such as in a Doer of the caller's
+	call *goroutine.Call
+	page page[T]
 }
 
 func fetchAhead[T any](ctx context.Context, fetch pageFetcher[T], token string) *pageAhead[T] {
-	a := &pageAhead[T]{done: make(chan struct{})}
-	go func() {
-		defer close(a.done)
-		defer func() { a.panicked = recover() }()
+	a := new(pageAhead[T])
+	a.call = goroutine.Start(func() {
 		a.page.items, a.page.next, a.page.err = fetch(ctx, token)
-	}()
+	})
 	return a
 }
 
-// wait returns the page when it has come. A panic goes on in the caller's goroutine, where it can be recovered.
+// wait returns the page when it has come.
 func (a *pageAhead[T]) wait() page[T] {
-	<-a.done
-	if a.panicked != nil {
-		panic(a.panicked)
-	}
+	goroutine.Wait(a.call)
 	return a.page
 }
 
-// A circle notices that page tokens go round in one, with Brent's algorithm: it remembers one token, and after twice as
-// many pages the next. That takes no memory for each page, and finds a circle after a few rounds at most.
-type circle struct {
+// A cycleDetector detects repeating page tokens, with Brent's algorithm: it remembers one token, and after twice as many
+// pages the next. That takes no memory for each page, and finds a cycle after a few rounds at most.
+type cycleDetector struct {
 	remembered string
 	pages      int // since then
 	limit      int
 }
 
-// closes tells whether the token is the remembered one.
-func (c *circle) closes(token string) bool {
+// seen reports whether the token is the remembered one.
+func (c *cycleDetector) seen(token string) bool {
 	if token == c.remembered {
 		return true
 	}
