@@ -3,6 +3,7 @@ package transport
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strconv"
 
 	"github.com/mlflow-go/mlflow/internal/wire"
@@ -70,6 +71,46 @@ func indexErrorCodes() (kinds map[string]Kind, texts map[string]string) {
 	}
 	return kinds, texts
 }
+
+var kindsByStatus = map[int]Kind{
+	http.StatusBadRequest:            InvalidArgument,
+	http.StatusUnauthorized:          Unauthenticated,
+	http.StatusForbidden:             PermissionDenied,
+	http.StatusNotFound:              NotFound,
+	http.StatusMethodNotAllowed:      Unsupported,
+	http.StatusRequestTimeout:        Unavailable,
+	http.StatusRequestEntityTooLarge: InvalidArgument,
+	http.StatusRequestURITooLong:     InvalidArgument,
+	http.StatusUnprocessableEntity:   InvalidArgument,
+	http.StatusTooManyRequests:       RateLimited,
+	http.StatusNotImplemented:        Unsupported,
+	http.StatusBadGateway:            Unavailable,
+	http.StatusServiceUnavailable:    Unavailable,
+	http.StatusGatewayTimeout:        Unavailable,
+}
+
+// Classify returns what a response means that has the given HTTP status and error code, "" for none.
+func Classify(status int, code string) Kind {
+	kind, known := kindsByCode[code]
+	switch {
+	case known:
+		return kind
+	case isSuccess(status) && code == "":
+		return Success
+	case status < 400:
+		return Unexpected
+	case code == "" && status == http.StatusNotFound:
+		return Unsupported // MLflow's own 404 has a code
+	case code == "" && status == http.StatusInternalServerError:
+		return Crashed // MLflow's own verdicts have a code
+	}
+	if kind, known = kindsByStatus[status]; known {
+		return kind
+	}
+	return Failed
+}
+
+func isSuccess(status int) bool { return 200 <= status && status < 300 }
 
 // An errorCode is the error_code of a response: the text, or the number of a known code as its text.
 type errorCode wire.ErrorCode

@@ -13,6 +13,33 @@ import (
 	"time"
 )
 
+// failed returns the outcome of an attempt that brought no response.
+func failed(err error, p *progress) Outcome {
+	kind := kindOfError(err, p)
+	return Outcome{Kind: kind, Err: err, http2: p.http2.Load(), stale: kind == ConnectionLost && p.wasStale()}
+}
+
+// notSent returns the outcome of an attempt that failed before the request was handed to net/http.
+func notSent(caller context.Context, err error) Outcome {
+	if caller.Err() != nil {
+		return Outcome{Kind: Canceled, Err: err}
+	}
+	return Outcome{Kind: NotSent, Err: err}
+}
+
+// stoppedBy returns the outcome of a request that is not retried because of err.
+func (o Outcome) stoppedBy(err error, canceled bool) Outcome {
+	if o.Status != 0 {
+		o.Err = err
+		return o
+	}
+	if canceled {
+		o.Kind = Canceled
+	}
+	o.Err = stoppedError(err, o.Err)
+	return o
+}
+
 // kindOfError returns what it means that no response came because of err, after the given progress. In err only the
 // caller's own context counts as one that ended; see reason.
 func kindOfError(err error, p *progress) Kind {

@@ -1,9 +1,6 @@
 package transport
 
 import (
-	"bytes"
-	"cmp"
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -107,143 +104,10 @@ var words = map[Kind]string{
 // String returns the word for logs. The text of an error may hold anything; this does not.
 func (k Kind) String() string { return words[k] }
 
-var kindsByStatus = map[int]Kind{
-	http.StatusBadRequest:            InvalidArgument,
-	http.StatusUnauthorized:          Unauthenticated,
-	http.StatusForbidden:             PermissionDenied,
-	http.StatusNotFound:              NotFound,
-	http.StatusMethodNotAllowed:      Unsupported,
-	http.StatusRequestTimeout:        Unavailable,
-	http.StatusRequestEntityTooLarge: InvalidArgument,
-	http.StatusRequestURITooLong:     InvalidArgument,
-	http.StatusUnprocessableEntity:   InvalidArgument,
-	http.StatusTooManyRequests:       RateLimited,
-	http.StatusNotImplemented:        Unsupported,
-	http.StatusBadGateway:            Unavailable,
-	http.StatusServiceUnavailable:    Unavailable,
-	http.StatusGatewayTimeout:        Unavailable,
-}
-
-// Classify returns what a response means that has the given HTTP status and error code, "" for none.
-func Classify(status int, code string) Kind {
-	kind, known := kindsByCode[code]
-	switch {
-	case known:
-		return kind
-	case isSuccess(status) && code == "":
-		return Success
-	case status < 400:
-		return Unexpected
-	case code == "" && status == http.StatusNotFound:
-		return Unsupported // MLflow's own 404 has a code
-	case code == "" && status == http.StatusInternalServerError:
-		return Crashed // MLflow's own verdicts have a code
-	}
-	if kind, known = kindsByStatus[status]; known {
-		return kind
-	}
-	return Failed
-}
-
-func isSuccess(status int) bool { return 200 <= status && status < 300 }
-
-// received returns the outcome of an attempt that brought a response.
-func (c *Call) received(response *http.Response, body []byte, readErr error) Outcome {
-	o := Outcome{
-		Status:     response.StatusCode,
-		RetryAfter: retryAfter(response.Header),
-		Body:       body,
-		response:   response,
-		bodyErr:    readErr,
-	}
-	// Some gateways send an error with status 200. A program knows best what it asked for.
-	if !isSuccess(o.Status) || (!c.operation.OfProgram && bytes.Contains(body, []byte(`"error_code"`))) {
-		var ok bool
-		o.Code, o.Message, ok = parseError(body)
-		o.quotesBody = !ok
-	}
-	o.Kind = Classify(o.Status, o.Code)
-	switch location := response.Header.Get("Location"); {
-	case o.Kind == Success && errors.Is(readErr, errTooLarge):
-		return o.unexpected(Unexpected, readErr)
-	case o.Kind == Success && readErr != nil:
-		return o.unexpected(Truncated, readErr)
-	case location != "" && o.Status < 400 && o.Kind != Success:
-		o.Message, o.quotesBody = "the server redirects to "+cleanURL(location), false
-	}
-	return o
-}
-
 // unexpected returns the outcome of a 2xx response that does not hold what it promises.
 func (o Outcome) unexpected(kind Kind, err error) Outcome {
 	o.Kind, o.Err, o.quotesBody = kind, err, true
 	return o
-}
-
-// Unexpected returns the outcome for a caller who found that a 2xx response does not hold what it promises.
-func (c *Call) Unexpected(err error) Outcome {
-	return c.redacted(c.outcome.unexpected(Unexpected, err))
-}
-
-// failed returns the outcome of an attempt that brought no response.
-func failed(err error, p *progress) Outcome {
-	kind := kindOfError(err, p)
-	return Outcome{Kind: kind, Err: err, http2: p.http2.Load(), stale: kind == ConnectionLost && p.wasStale()}
-}
-
-// notSent returns the outcome of an attempt that failed before the request was handed to net/http.
-func notSent(caller context.Context, err error) Outcome {
-	if caller.Err() != nil {
-		return Outcome{Kind: Canceled, Err: err}
-	}
-	return Outcome{Kind: NotSent, Err: err}
-}
-
-// stoppedBy returns the outcome of a request that is not retried because of err.
-func (o Outcome) stoppedBy(err error, canceled bool) Outcome {
-	if o.Status != 0 {
-		o.Err = err
-		return o
-	}
-	if canceled {
-		o.Kind = Canceled
-	}
-	o.Err = stoppedError(err, o.Err)
-	return o
-}
-
-// redacted completes the outcome, and takes the secrets from it that were sent: a server or a proxy may quote them.
-func (c *Call) redacted(o Outcome) Outcome {
-	o.Attempts, o.MayHaveRun = c.attempts, c.mayHaveRun
-	if o.Kind == Success {
-		return o
-	}
-	c.outcome = o // the requests of a redirect had secrets of their own
-	secrets := c.secrets()
-	o.Code, o.Message = secrets.Mask(o.Code), secrets.Mask(o.Message)
-	if o.quotesBody {
-		o.Message, o.quotesBody = secrets.MaskStart(o.Body), false
-	}
-	if o.Err != nil {
-		o.Err = c.cleanError(o.Err)
-	}
-	return o
-}
-
-// result returns the outcome as net/http would.
-func (c *Call) result() (*http.Response, error) {
-	o := &c.outcome
-	if o.response == nil {
-		return nil, cmp.Or(o.Err, errors.New(o.Message))
-	}
-	if o.stream != nil {
-		o.response.Body = o.stream
-		return o.response, nil
-	}
-	c.body.data.Reset(o.Body)
-	c.body.err = o.bodyErr
-	o.response.Body = &c.body
-	return o.response, nil
 }
 
 // asURLError returns the *url.Error in err, or nil.

@@ -11,6 +11,24 @@ import (
 	"github.com/mlflow-go/mlflow/internal/redact"
 )
 
+// redacted completes the outcome, and takes the secrets from it that were sent: a server or a proxy may quote them.
+func (c *Call) redacted(o Outcome) Outcome {
+	o.Attempts, o.MayHaveRun = c.attempts, c.mayHaveRun
+	if o.Kind == Success {
+		return o
+	}
+	c.outcome = o // the requests of a redirect had secrets of their own
+	secrets := c.secrets()
+	o.Code, o.Message = secrets.Mask(o.Code), secrets.Mask(o.Message)
+	if o.quotesBody {
+		o.Message, o.quotesBody = secrets.MaskStart(o.Body), false
+	}
+	if o.Err != nil {
+		o.Err = c.cleanError(o.Err)
+	}
+	return o
+}
+
 // secrets returns what the last request carried that nobody else may see: credentials, configured headers, cookies, and
 // what an editor added.
 func (c *Call) secrets() redact.Secrets {

@@ -122,6 +122,26 @@ func (c *Call) canSendAgain(request *http.Request) bool {
 	return request.Body == nil || request.Body == http.NoBody || request.GetBody != nil
 }
 
+// hasNewCredentials reports whether there are other credentials than those that the server refused without running the
+// request.
+func (c *Call) hasNewCredentials(ctx context.Context, o Outcome) bool {
+	config := &c.client.config
+	if o.Status != http.StatusUnauthorized || config.Authorization == nil || c.authorized {
+		return false
+	}
+	if config.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, config.Timeout)
+		defer cancel()
+	}
+	authorization, err := config.Authorization(ctx)
+	if err != nil || authorization == c.authorization {
+		return false
+	}
+	c.nextAuthorization = authorization
+	return true
+}
+
 // retryDelay reports whether to retry the request after an attempt, and after what wait.
 func (c *Call) retryDelay(ctx context.Context, o Outcome) (time.Duration, bool) {
 	policy := &c.client.config.Retry

@@ -11,61 +11,9 @@ import (
 	"time"
 )
 
-// A Content is what an upload sends. It is never held in memory.
-type Content struct {
-	// Size is the length in bytes, or -1 if it is not known: then the request is chunked.
-	Size int64
-	// Open returns the content from its beginning. It is called for each attempt, after what it returned before was
-	// closed.
-	Open func() (io.ReadCloser, error)
-	// Once means that Open works only once, so that the request is sent once.
-	Once bool
-	// OnSent, if set, is called with how many bytes of an attempt net/http has taken.
-	OnSent func(n int64)
-}
-
-// streams returns a client with the same settings for requests whose bodies are streams. A stream holds a connection
-// for as long as its user likes, so that these have connections of their own, as many as they need.
-func streams(config Config) *Client {
-	return newHTTPClient(config, func() *http.Transport {
-		config.MaxConnsPerHost = 0
-		t := newHTTPTransport(config)
-		t.MaxIdleConnsPerHost = 8
-		t.WriteBufferSize, t.ReadBufferSize = streamBuffer, streamBuffer
-		return t
-	})
-}
-
-const streamBuffer = 128 << 10
-
-// Streams returns the client for requests whose bodies are streams.
-func (c *Client) Streams() *Client { return c.streams() }
-
-// Storage returns the client for the URLs that a server makes for object storage. What such a host is sent is in the
-// URL and the headers that come with it: no credentials, cookies, configured headers or workspace, and nothing of a
-// request editor. The values of its URLs' queries are secrets.
-func (c *Client) Storage() *Client { return c.storage() }
-
-func storage(config Config) *Client {
-	if config.HTTPClient != nil {
-		jarless := *config.HTTPClient
-		jarless.Jar = nil
-		config.HTTPClient = &jarless
-	}
-	if config.TLS != nil {
-		config.TLS = config.TLS.Clone()
-		config.TLS.Certificates, config.TLS.GetClientCertificate = nil, nil
-	}
-	return streams(Config{
-		HTTPClient: config.HTTPClient, TLS: config.TLS, UserAgent: config.UserAgent, Timeout: config.Timeout, Retry: config.Retry,
-		RefuseRedirects: config.RefuseRedirects, MaxBody: config.MaxBody, Logger: config.Logger, SecretQueries: true,
-	})
-}
-
 // attemptStream sends a request once whose body is a stream, or whose response is to be one. The time limit is not that
 // of the attempt: it is how long nothing may move.
 func (c *Call) attemptStream(request *http.Request) Outcome {
-	c.attempts++
 	caller := request.Context()
 	ctx, watch := watchIdle(caller, c.client.config.Timeout)
 	handedOver := false
@@ -173,9 +121,10 @@ type upload struct {
 	content *Content
 	watch   *idleWatch
 
-	mu   sync.Mutex
-	body *uploadBody // the one that net/http was given last
-	err  error       // of the content, rather than of the connection
+	mu       sync.Mutex
+	body     *uploadBody // the one that net/http was given last
+	err      error       // of the content, rather than of the connection
+	panicked any         // what the content panicked with, which net/http reads and closes on goroutines of its own
 }
 
 // attach makes the content the body of the request.
@@ -223,6 +172,32 @@ func (u *upload) close() {
 	if body != nil {
 		_ = body.Close() // it was read
 	}
+	u.rethrow()
+}
+
+// recoverPanic, deferred, turns a panic of the content into an error, since nobody could recover it on net/http's goroutine.
+func (u *upload) recoverPanic(err *error) {
+	value := recover()
+	if value == nil {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.panicked = value
+	*err = errPanicked
+}
+
+var errPanicked = errors.New("the content panicked")
+
+// rethrow continues a panic of the content on the caller's goroutine.
+func (u *upload) rethrow() {
+	u.mu.Lock()
+	value := u.panicked
+	u.panicked = nil
+	u.mu.Unlock()
+	if value != nil {
+		panic(value)
+	}
 }
 
 // failure returns the error that the content ended with, if there was one.
@@ -244,15 +219,16 @@ type uploadBody struct {
 var errBodyClosed = errors.New("the body of the request is closed")
 
 // Read reads the content. The time that this takes is not the server's.
-func (b *uploadBody) Read(p []byte) (int, error) {
+func (b *uploadBody) Read(p []byte) (n int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return 0, errBodyClosed
 	}
 	u := b.upload
+	defer u.recoverPanic(&err)
 	u.watch.stop()
-	n, err := b.content.Read(p)
+	n, err = b.content.Read(p)
 	u.watch.restart()
 	b.n += int64(n)
 	if size := u.content.Size; size >= 0 && (b.n > size || errors.Is(err, io.EOF) && b.n < size) {
@@ -270,13 +246,14 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 }
 
 // Close waits for the content to be read no more, and closes it.
-func (b *uploadBody) Close() error {
+func (b *uploadBody) Close() (err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return nil
 	}
 	b.closed = true
+	defer b.upload.recoverPanic(&err)
 	return b.content.Close()
 }
 

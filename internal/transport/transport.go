@@ -5,219 +5,168 @@ package transport
 
 import (
 	"cmp"
-	"context"
-	"crypto/tls"
+	"errors"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
-	"sync"
+	"strings"
 	"time"
 )
 
-// DefaultTimeout limits one attempt, from the first byte sent to the last byte read. Python's client uses the same.
-const DefaultTimeout = 120 * time.Second
-
-// Config says how a [Client] sends requests. Secrets are handed over inside functions, so that printing a Config or
-// anything that holds one shows none of them.
-type Config struct {
-	// HTTPClient is copied, never changed. Nil stands for a client of our own, made for MLflow's servers.
-	HTTPClient *http.Client
-	// TLS and MaxConnsPerHost are settings of that client of our own; zero stands for the defaults.
-	TLS             *tls.Config
-	MaxConnsPerHost int
-	// Authorization returns the value of the Authorization header; nil or "" sends none.
-	Authorization func(context.Context) (string, error)
-	// AuthorizationChanges means that Authorization may return another value for a later request.
-	AuthorizationChanges bool
-	// Header returns headers to set on every request, over any that were set before. They are copied.
-	Header func() http.Header
-	// UserAgent is the whole User-Agent header; "" leaves it to net/http.
-	UserAgent string
-	// Timeout limits one attempt; 0 means no limit.
-	Timeout time.Duration
-	// Retry says how often a request is sent; the zero policy means once.
-	Retry RetryPolicy
-	// Edit changes a request as the last thing before each attempt; nil changes nothing.
-	Edit func(context.Context, *http.Request) error
-	// Server is where a workspace is asked for, and Workspace the one that requests are about; "" means none.
-	Server    *url.URL
-	Workspace string
-	// RefuseRedirects makes every redirect the response.
-	RefuseRedirects bool
-	// MaxBody limits what is read of a response, after decompression; 0 means DefaultMaxBody.
-	MaxBody int64
-	// SecretQueries means that the values in the queries of URLs are secrets.
-	SecretQueries bool
-	// Logger receives every attempt; nil logs nothing.
-	Logger *slog.Logger
-}
-
-// A Doer sends an HTTP request and returns its response, as an [http.Client] does.
-type Doer interface {
-	Do(request *http.Request) (*http.Response, error)
-}
-
-// A Client sends requests as its Config says.
-type Client struct {
-	http      Doer
-	config    Config
-	workspace *workspaceCheck
-	slots     chan struct{} // one for each request in flight; nil for no limit
-	mayUseH2C bool
-	// errAttemptTimeout is the cause of an attempt that exceeds the time limit.
-	errAttemptTimeout error
-
-	streams, storage func() *Client
-}
-
-// New returns a client for the given configuration.
-func New(config Config) *Client {
-	config.MaxConnsPerHost = cmp.Or(config.MaxConnsPerHost, 8)
-	c := newHTTPClient(config, func() *http.Transport { return newHTTPTransport(config) })
-	if config.HTTPClient == nil {
-		c.slots = make(chan struct{}, config.MaxConnsPerHost)
-	}
-	return c
-}
-
-// newHTTPClient returns a client that sends through the caller's http.Client or, without one, through a transport of our
-// own.
-func newHTTPClient(config Config, newTransport func() *http.Transport) *Client {
-	httpClient := &http.Client{}
-	c := newClient(httpClient, config)
-	if config.HTTPClient != nil {
-		*httpClient = *config.HTTPClient
-		c.mayUseH2C = mayUseH2C(httpClient.Transport)
-	} else {
-		httpClient.Transport = newTransport()
-	}
-	httpClient.CheckRedirect = redirectPolicy(httpClient.CheckRedirect, c.config.Header, !config.RefuseRedirects)
-	return c
-}
-
-// mayUseH2C reports whether a transport of the caller's own may speak HTTP/2 without TLS.
-func mayUseH2C(through http.RoundTripper) bool {
-	t, ok := cmp.Or(through, http.DefaultTransport).(*http.Transport)
-	return !ok || (t.Protocols != nil && t.Protocols.UnencryptedHTTP2())
-}
-
-// Wrap returns a client without a configuration, which sends each request once through a doer. A client of this package
-// is returned unchanged.
-func Wrap(doer Doer) *Client {
-	if c, ok := doer.(*Client); ok {
-		return c
-	}
-	c := newClient(doer, Config{})
-	c.streams = func() *Client { return c }
-	return c
-}
-
-// WithoutRetries returns a client that sends each request once, and shares all else with c: its limit of requests in
-// flight too.
-func (c *Client) WithoutRetries() *Client {
-	once := *c
-	once.config.Retry = RetryPolicy{}
-	return &once
-}
-
-// MayChangeCredentials reports whether a later request may have other credentials than one that the server refused: from a
-// token source, or, if the client has none of its own, from a request editor or the caller's doer.
-func (c *Client) MayChangeCredentials() bool {
-	if c.config.Authorization != nil {
-		return c.config.AuthorizationChanges
-	}
-	_, ours := c.http.(*http.Client)
-	return c.config.Edit != nil || c.config.HTTPClient != nil || !ours
-}
-
-func newClient(doer Doer, config Config) *Client {
-	if config.Header == nil {
-		config.Header = func() http.Header { return nil }
-	}
-	config.MaxBody = cmp.Or(config.MaxBody, DefaultMaxBody)
-	config.Logger = cmp.Or(config.Logger, slog.New(slog.DiscardHandler))
-	c := &Client{
-		http: doer, config: config, workspace: new(workspaceCheck), errAttemptTimeout: attemptTimeout(config.Timeout),
-	}
-	c.streams = sync.OnceValue(func() *Client { return streams(config) })
-	c.storage = sync.OnceValue(func() *Client { return storage(config) })
-	return c
-}
-
-// newHTTPTransport returns net/http's default transport, fitted to MLflow's servers.
-func newHTTPTransport(config Config) *http.Transport {
-	t := &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout: 10 * time.Second,
-		ForceAttemptHTTP2:   true,
-	}
-	// A program may have put something else in its place, for tracing or for tests.
-	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
-		t = standard.Clone()
-	}
-	// Uvicorn (MLflow 3.3 and later) closes a connection after 5.0 s idle and loses a request that arrives just then.
-	t.IdleConnTimeout = 4 * time.Second
-	// 15 writes in flight can stall a server for 30 s, as each takes two of its 15 database connections.
-	t.MaxConnsPerHost = config.MaxConnsPerHost
-	t.MaxIdleConnsPerHost = t.MaxConnsPerHost
-	// A connection that fell silent is given up after 30 s, and not only by each attempt for itself.
-	if t.HTTP2 == nil {
-		t.HTTP2 = &http.HTTP2Config{}
-	}
-	t.HTTP2.SendPingTimeout = cmp.Or(t.HTTP2.SendPingTimeout, 15*time.Second)
-	t.HTTP2.PingTimeout = cmp.Or(t.HTTP2.PingTimeout, 15*time.Second)
-	if t.OnProxyConnectResponse == nil {
-		t.OnProxyConnectResponse = checkProxy
-	}
-	if config.TLS != nil {
-		t.TLSClientConfig = config.TLS
-	}
-	return t
-}
-
-// acquireSlot waits until another request may be in flight, or returns the context's error if that ends first. HTTP/2
-// would put any number on one connection.
-func (c *Client) acquireSlot(ctx context.Context) error {
-	if c.slots == nil {
-		return nil
-	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case c.slots <- struct{}{}:
-		return nil
-	}
-}
-
-// releaseSlot releases what acquireSlot acquired.
-func (c *Client) releaseSlot() {
-	if c.slots != nil {
-		<-c.slots
-	}
-}
-
-// withAttemptTimeout returns a context that ends with the time limit of an attempt, and a function that ends it.
-func (c *Client) withAttemptTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	if c.config.Timeout <= 0 {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeoutCause(ctx, c.config.Timeout, c.errAttemptTimeout)
-}
-
-func (c *Client) closeIdleConnections() {
-	if closer, ok := c.http.(interface{ CloseIdleConnections() }); ok {
-		closer.CloseIdleConnections()
-	}
-}
-
-// NewCall returns a call of an operation, which sends one request.
-func (c *Client) NewCall(operation Operation) *Call {
-	return &Call{client: c, operation: operation}
-}
+// All that happens to a request, in order. Package tracking or artifacts has checked the arguments, and the generated
+// client has built the request; Forward (forward.go) checks and copies one of the program's own.
+//
+//  1. Call.Do takes the request. If a workspace is configured, the server is asked whether it supports workspaces, once a
+//     minute for all calls that wait; if it does not, nothing else is sent (workspace.go).
+//  2. An attempt begins: its time limit starts, or for streams the limit on how long nothing moves, and net/http reports
+//     its progress (attempt.go, stream.go, progress.go).
+//  3. The attempt gets a body of its own from GetBody, a URL and headers: the library's, Authorization from the token
+//     source, the configured ones, those of a program's own request. The request editor comes last (Call.prepare).
+//  4. For a stream, the headers of a download are set, and the content of an upload is opened (Call.attemptStream).
+//  5. The body is guarded against being sent a second time by net/http (progress.guardBody).
+//  6. A request without a stream waits for a slot among the requests in flight (Client.acquireSlot).
+//  7. The http.Client adds the cookies of its jar, connects, and sends. It follows a redirect only with the same method,
+//     without what another host must not see, and if the caller's own CheckRedirect agrees (redirect.go).
+//  8. The response is read whole, decompressed, and within limits (body.go). The body of a download that succeeds is
+//     handed up instead.
+//  9. The attempt becomes an Outcome: by MLflow's error code or the HTTP status (Call.received, errorcode.go), or, without
+//     a response, by the error and the progress (failure.go). The slot and the time limit are released.
+//  10. What the operation, the outcome and the policy allow decides whether the request is sent again, and after what wait.
+//     A 401 is followed by one more attempt if the token source has new credentials (retry.go).
+//  11. The attempt is logged (Call.log).
+//  12. If it is sent again: wait, close silent HTTP/2 connections, ask HasRun where the call is Reconciled, and continue
+//     with 2 (Call.beforeRetry).
+//  13. A download that succeeded gets a body that resumes by itself, from 1 on, where it is cut (Call.resumable).
+//  14. The secrets that were sent are masked in what failed (redact.go, package redact).
+//  15. The response goes up as net/http would return it, and the outcome stays with the call (Call.result).
+//
+// A callback of the program's (token source, request editor, RoundTripper, CheckRedirect, HasRun, content) may panic
+// anywhere on this way. The panic reaches the caller of Do; slots, time limits and the question about workspaces are
+// released by deferred calls, and what net/http calls on goroutines of its own hands its panic over (upload.rethrow).
 
 // Do sends a request that must not run twice, as the call of an operation without a name.
 func (c *Client) Do(request *http.Request) (*http.Response, error) {
 	return c.NewCall(Operation{}).Do(request)
+}
+
+// Do sends the request, retrying where that is safe, and returns the last response, whatever its status, with a body
+// that has been read already. The error is non-nil only if no complete response came; it wraps an error of package
+// context only if the request's own context ended. Do closes the request's body.
+func (c *Call) Do(request *http.Request) (*http.Response, error) {
+	if request.Body != nil {
+		defer request.Body.Close()
+	}
+	o := c.run(request)
+	if o.stream != nil {
+		o.stream = c.resumable(request, o)
+	}
+	c.outcome = c.redacted(o)
+	return c.result()
+}
+
+// run sends the request until an attempt is final.
+func (c *Call) run(request *http.Request) Outcome {
+	ctx := request.Context()
+	if refusal := c.checkWorkspace(ctx); refusal != nil {
+		c.attempts = refusal.Attempts
+		return c.withoutResponse(*refusal)
+	}
+	c.renewed = false
+	for {
+		start := time.Now()
+		o := c.send(request)
+		duration := time.Since(start)
+		if o.Kind == DatabaseRefused {
+			c.databaseRefusals++
+		}
+		wait, retry := c.next(request, o)
+		c.log(request, o, duration, wait, retry)
+		if !retry {
+			return o
+		}
+		if err := c.beforeRetry(ctx, o, wait); err != nil {
+			return o.stoppedBy(err, ctx.Err() != nil)
+		}
+	}
+}
+
+// send makes one attempt.
+func (c *Call) send(request *http.Request) Outcome {
+	c.attempts++
+	if c.Content != nil || c.operation.Downloads {
+		return c.attemptStream(request)
+	}
+	return c.attempt(request)
+}
+
+// withoutResponse returns the outcome of a request that was not sent, because of the outcome of another. A program must
+// never mistake that response for its own.
+func (c *Call) withoutResponse(o Outcome) Outcome {
+	if !c.operation.OfProgram {
+		return o
+	}
+	if o.Kind == Success {
+		o = o.unexpected(Unexpected, errNoWorkspaces)
+	}
+	o.response = nil
+	return o
+}
+
+var errNoWorkspaces = errors.New("the server does not say whether it supports workspaces; the request was not sent")
+
+// log logs an attempt. It names nothing but what is listed here: no body, no query, no header.
+func (c *Call) log(request *http.Request, o Outcome, duration, wait time.Duration, retry bool) {
+	level, message := slog.LevelDebug, "mlflow request"
+	if retry {
+		level, message = slog.LevelWarn, "mlflow request is retried"
+	}
+	ctx, logger := request.Context(), c.client.config.Logger
+	if !logger.Enabled(ctx, level) {
+		return
+	}
+	attributes := []slog.Attr{
+		slog.String("operation", c.operation.Name),
+		slog.String("method", request.Method),
+		slog.String("route", route(request.URL.Path)),
+		slog.Int("attempt", c.attempts),
+		slog.Duration("duration", duration),
+	}
+	if o.Status != 0 {
+		attributes = append(attributes, slog.Int("status", o.Status))
+	}
+	if o.Kind != Success {
+		attributes = append(attributes, slog.String("failure", o.Kind.String()))
+	}
+	if retry {
+		attributes = append(attributes, slog.Duration("wait", wait))
+	}
+	logger.LogAttrs(ctx, level, message, attributes...)
+}
+
+// route returns the part of a path that MLflow knows, without the tracking URI's own, which may be private.
+func route(path string) string {
+	if i := strings.LastIndex(path, "/api/"); i >= 0 {
+		return path[i:]
+	}
+	return ""
+}
+
+// result returns the outcome as net/http would.
+func (c *Call) result() (*http.Response, error) {
+	o := &c.outcome
+	if o.response == nil {
+		return nil, cmp.Or(o.Err, errors.New(o.Message))
+	}
+	if o.stream != nil {
+		o.response.Body = o.stream
+		return o.response, nil
+	}
+	c.body.data.Reset(o.Body)
+	c.body.err = o.bodyErr
+	o.response.Body = &c.body
+	return o.response, nil
+}
+
+// Unexpected returns the outcome for a caller who found that a 2xx response does not hold what it promises.
+func (c *Call) Unexpected(err error) Outcome {
+	return c.redacted(c.outcome.unexpected(Unexpected, err))
 }

@@ -24,7 +24,7 @@ type workspaceCheck struct {
 type workspaceProbe struct {
 	done      chan struct{}
 	refusal   *Outcome // nil if the server knows workspaces
-	abandoned bool     // the context of the call that asked has ended
+	abandoned bool     // the call that asked ended without a result
 }
 
 // checkWorkspace asks the server whether it knows workspaces, unless it was asked lately. It returns nil if it does. A
@@ -40,39 +40,45 @@ func (c *Call) checkWorkspace(ctx context.Context) *Outcome {
 			check.mu.Unlock()
 			return nil
 		}
-		question, first := check.asked, false
-		if question == nil {
-			question, first = &workspaceProbe{done: make(chan struct{})}, true
-			check.asked = question
+		probe, first := check.asked, false
+		if probe == nil {
+			probe, first = &workspaceProbe{done: make(chan struct{})}, true
+			check.asked = probe
 		}
 		check.mu.Unlock()
 		if first {
-			c.askForWorkspaces(ctx, question)
-			return question.refusal
+			c.askForWorkspaces(ctx, probe)
+			return probe.refusal
 		}
 		select {
 		case <-ctx.Done():
 			return &Outcome{Kind: Canceled, Err: ctx.Err()}
-		case <-question.done:
+		case <-probe.done:
 		}
-		if !question.abandoned {
-			return question.refusal
+		if !probe.abandoned {
+			return probe.refusal
 		}
 	}
 }
 
-// askForWorkspaces asks a question for all that wait for it.
-func (c *Call) askForWorkspaces(ctx context.Context, question *workspaceProbe) {
-	question.refusal = c.serverInfo(ctx)
-	question.abandoned = question.refusal != nil && ctx.Err() != nil
-	check := c.client.workspace
-	check.mu.Lock()
-	defer check.mu.Unlock()
-	check.asked = nil
-	if question.refusal == nil {
-		check.until = time.Now().Add(workspaceCheckTTL)
+// askForWorkspaces sends a probe for all that wait for it. If a callback of the program's panics, one of them sends the next
+// probe.
+func (c *Call) askForWorkspaces(ctx context.Context, probe *workspaceProbe) {
+	probe.abandoned = true
+	defer c.client.workspace.finish(probe)
+	probe.refusal = c.serverInfo(ctx)
+	probe.abandoned = probe.refusal != nil && ctx.Err() != nil
+}
+
+// finish ends a probe, and remembers its result if the server supports workspaces.
+func (w *workspaceCheck) finish(probe *workspaceProbe) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked = nil
+	if probe.refusal == nil && !probe.abandoned {
+		w.until = time.Now().Add(workspaceCheckTTL)
 	}
-	close(question.done)
+	close(probe.done)
 }
 
 // serverInfo returns nil if the server says that it knows workspaces.
