@@ -17,7 +17,7 @@ type Client struct {
 	config    Config
 
 	mu    sync.Mutex
-	roots map[string]root // by run ID
+	roots map[string]storage // by run ID
 	info  serverInfo
 	until time.Time       // when the server is to be asked for it again
 	lacks map[string]bool // what a storage was seen not to offer
@@ -60,7 +60,7 @@ func NewClient(server *url.URL, doer Doer, config Config) *Client {
 		server:    server,
 		transport: transport.Wrap(doer),
 		config:    config,
-		roots:     make(map[string]root),
+		roots:     make(map[string]storage),
 		lacks:     make(map[string]bool),
 	}
 }

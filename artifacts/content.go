@@ -9,14 +9,14 @@ import (
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
-// A content is what an upload sends, from where the reader stood.
-type content struct {
+// A source is what an upload sends, from where the reader stood.
+type source struct {
 	transport.Content
 	at io.ReaderAt // for parts that are sent at the same time; nil if there is none. Offsets count from the beginning
 }
 
-// newContent returns the content of a reader. One that can seek is read again for a retry, and its length is known.
-func newContent(reader io.Reader) (content, error) {
+// newSource returns the content of a reader. One that can seek is read again for a retry, and its length is known.
+func newSource(reader io.Reader) (source, error) {
 	seeker, ok := reader.(io.Seeker)
 	if !ok {
 		return onceOnly(reader), nil
@@ -27,12 +27,12 @@ func newContent(reader io.Reader) (content, error) {
 	}
 	end, err := seeker.Seek(0, io.SeekEnd)
 	if err != nil {
-		return content{}, fmt.Errorf("the length of the content: %w", err)
+		return source{}, fmt.Errorf("the length of the content: %w", err)
 	}
 	if _, err := seeker.Seek(start, io.SeekStart); err != nil {
-		return content{}, fmt.Errorf("go back to the beginning of the content: %w", err)
+		return source{}, fmt.Errorf("go back to the beginning of the content: %w", err)
 	}
-	c := content{Content: transport.Content{
+	c := source{Content: transport.Content{
 		Size: max(0, end-start),
 		Open: func() (io.ReadCloser, error) {
 			if _, err := seeker.Seek(start, io.SeekStart); err != nil {
@@ -48,20 +48,20 @@ func newContent(reader io.Reader) (content, error) {
 }
 
 // onceOnly returns the content of a reader that cannot be read again.
-func onceOnly(reader io.Reader) content {
+func onceOnly(reader io.Reader) source {
 	size := int64(-1)
 	switch reader := reader.(type) {
 	case *bytes.Buffer:
 		size = int64(reader.Len())
 	case *io.LimitedReader: // what it reads may be shorter
 	}
-	return content{Content: transport.Content{
+	return source{Content: transport.Content{
 		Size: size, Once: true, Open: func() (io.ReadCloser, error) { return io.NopCloser(reader), nil },
 	}}
 }
 
-// A progress reports how much of a transfer is done, in one call at a time, and never less than before.
-type progress struct {
+// A progressReporter reports how much of a transfer is done, in one call at a time, and never less than before.
+type progressReporter struct {
 	report func(done, total int64)
 	total  int64
 
@@ -71,15 +71,15 @@ type progress struct {
 	told    int64
 }
 
-// sent returns the function that hears of one of the transfer's pieces.
-func (p *progress) sent(piece int) func(int64) {
+// sent returns the function that is called with the progress of one of the transfer's pieces.
+func (p *progressReporter) sent(piece int) func(int64) {
 	if p.report == nil {
 		return nil
 	}
 	return func(n int64) { p.set(piece, n) }
 }
 
-func (p *progress) set(piece int, n int64) {
+func (p *progressReporter) set(piece int, n int64) {
 	if p.report == nil {
 		return
 	}
@@ -93,6 +93,6 @@ func (p *progress) set(piece int, n int64) {
 	}
 }
 
-func newProgress(report func(done, total int64), total int64) *progress {
-	return &progress{report: report, total: total, current: make(map[int]int64)}
+func newProgressReporter(report func(done, total int64), total int64) *progressReporter {
+	return &progressReporter{report: report, total: total, current: make(map[int]int64)}
 }

@@ -20,16 +20,16 @@ func (c *Client) DeleteArtifact(ctx context.Context, runID, path string) error {
 	if err := cmp.Or(checkRun(method, runID), checkPath(method, path)); err != nil {
 		return err
 	}
-	where, err := c.root(ctx, method, runID)
+	storage, err := c.storageOf(ctx, method, runID)
 	if err != nil {
 		return err
 	}
-	if !where.isProxied() {
+	if !storage.isProxied() {
 		return unsupported(method, "the artifacts of the run are in storage of the scheme %q, from which MLflow's API deletes nothing; "+
-			"it does on servers that serve artifacts (mlflow-artifacts:)", where.scheme)
+			"it does on servers that serve artifacts (mlflow-artifacts:)", storage.scheme)
 	}
-	_, err = callAt[wire.Empty](where.proxy, crashIsFinal(method), func(g gen.Client) (*http.Response, error) {
-		return g.DeleteArtifact(ctx, where.at(path))
+	_, err = callAt[wire.Empty](storage.proxy, crashIsFinal(method), func(g gen.Client) (*http.Response, error) {
+		return g.DeleteArtifact(ctx, storage.pathOf(path))
 	})
 	return err
 }

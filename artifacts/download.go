@@ -19,7 +19,7 @@ import (
 // close it. The context must live until then. What does not exist is [tracking.ErrNotFound], a folder
 // [tracking.ErrInvalidArgument].
 //
-// Reading ends with [io.EOF] only after as many bytes as the file has. A content that was cut goes on with what is
+// Reading ends with [io.EOF] only after as many bytes as the file has. Content that was cut is continued with what is
 // missing, if the server can send a part of a file; otherwise reading ends with a [*tracking.Error] that matches
 // [tracking.ErrUnexpectedResponse], or [tracking.ErrUnavailable] if nothing came for as long as WithTimeout allows.
 //
@@ -40,25 +40,25 @@ func (c *Client) DownloadArtifact(ctx context.Context, runID, path string) (io.R
 
 // open returns the content of a file that the server lists.
 func (c *Client) open(ctx context.Context, method, runID string, file Artifact) (io.ReadCloser, error) {
-	where, err := c.root(ctx, method, runID)
+	storage, err := c.storageOf(ctx, method, runID)
 	if err != nil {
 		return nil, err
 	}
-	d := &download{client: c, method: method, runID: runID, root: where, file: file}
+	d := &fileDownload{client: c, method: method, runID: runID, storage: storage, file: file}
 	return d.open(ctx)
 }
 
-// A download opens one file.
-type download struct {
-	client *Client
-	method string
-	runID  string
-	root   root
-	file   Artifact
+// A fileDownload opens one file.
+type fileDownload struct {
+	client  *Client
+	method  string
+	runID   string
+	storage storage
+	file    Artifact
 }
 
-func (d *download) open(ctx context.Context) (io.ReadCloser, error) {
-	if !d.root.isProxied() {
+func (d *fileDownload) open(ctx context.Context) (io.ReadCloser, error) {
+	if !d.storage.isProxied() {
 		if body, err := d.openDirectly(ctx); body != nil || err != nil {
 			return body, err
 		}
@@ -69,11 +69,11 @@ func (d *download) open(ctx context.Context) (io.ReadCloser, error) {
 		return body, err
 	}
 	// Before MLflow 3.13 the proxy cannot say the name of such a file in a header: beyond Latin-1 before 3.3, ASCII since.
-	if !isASCII(d.file.Path) && d.root.proxy == d.client.home() {
+	if !isASCII(d.file.Path) && d.storage.proxy == d.client.trackingServer() {
 		return d.read(ctx)
 	}
-	return d.get(d.root.proxy, func(g gen.Client) (*http.Response, error) {
-		return g.DownloadArtifact(ctx, d.root.at(d.file.Path))
+	return d.get(d.storage.proxy, func(g gen.Client) (*http.Response, error) {
+		return g.DownloadArtifact(ctx, d.storage.pathOf(d.file.Path))
 	})
 }
 
@@ -83,27 +83,27 @@ func isASCII(path string) bool {
 
 // openPastProxy opens a file in object storage behind the server, if the operator wants that. It returns nothing if the
 // file is to be had through the server.
-func (d *download) openPastProxy(ctx context.Context) (io.ReadCloser, error) {
-	info, err := d.client.serverInfo(ctx, d.method, d.root)
+func (d *fileDownload) openPastProxy(ctx context.Context) (io.ReadCloser, error) {
+	info, err := d.client.serverInfo(ctx, d.method, d.storage)
 	if err != nil {
 		return nil, err
 	}
-	if !info.presignedOnly && (!info.multipartDownloads || d.client.lacksNow(d.root, directDownloads)) {
+	if !info.presignedOnly && (!info.multipartDownloads || d.client.isKnownUnsupported(d.storage, directDownloads)) {
 		return nil, nil
 	}
 	body, err := d.getURL(func() (*http.Request, error) {
-		presigned, err := callAt[gen.GetPresignedDownloadURLResult](d.root.proxy,
+		presigned, err := callAt[gen.GetPresignedDownloadURLResult](d.storage.proxy,
 			crashIsFinal(d.method),
 			func(g gen.Client) (*http.Response, error) {
-				return g.GetPresignedDownloadURL(ctx, d.root.at(d.file.Path))
+				return g.GetPresignedDownloadURL(ctx, d.storage.pathOf(d.file.Path))
 			})
 		if err != nil {
 			return nil, err
 		}
 		return newStorageRequest(ctx, d.method, http.MethodGet, presigned.URL, presigned.Headers)
 	}, !info.presignedOnly)
-	if (lacksIt(err) || unreachable(err)) && !info.presignedOnly {
-		d.client.noteLack(d.root, directDownloads)
+	if (isUnsupported(err) || unreachable(err)) && !info.presignedOnly {
+		d.client.markUnsupported(d.storage, directDownloads)
 		return nil, nil
 	}
 	return body, err
@@ -111,12 +111,12 @@ func (d *download) openPastProxy(ctx context.Context) (io.ReadCloser, error) {
 
 // openDirectly opens a file in storage that the server is not in front of, if the server makes a URL for it. It returns
 // nothing if the server does not, or if the storage is out of reach.
-func (d *download) openDirectly(ctx context.Context) (io.ReadCloser, error) {
-	if d.client.lacksNow(d.root, presignedDownloads) {
+func (d *fileDownload) openDirectly(ctx context.Context) (io.ReadCloser, error) {
+	if d.client.isKnownUnsupported(d.storage, presignedDownloads) {
 		return nil, nil
 	}
 	body, err := d.getURL(func() (*http.Request, error) {
-		presigned, err := callAt[gen.CreatePresignedDownloadURLResult](d.client.home(),
+		presigned, err := callAt[gen.CreatePresignedDownloadURLResult](d.client.trackingServer(),
 			crashIsFinal(d.method),
 			func(g gen.Client) (*http.Response, error) {
 				return g.CreatePresignedDownloadURL(ctx, gen.CreatePresignedDownloadURLRequest{RunID: d.runID, Path: d.file.Path})
@@ -126,31 +126,31 @@ func (d *download) openDirectly(ctx context.Context) (io.ReadCloser, error) {
 		}
 		return newStorageRequest(ctx, d.method, http.MethodGet, presigned.PresignedURL, presigned.Headers)
 	}, true)
-	if lacksIt(err) || unreachable(err) {
-		d.client.noteLack(d.root, presignedDownloads)
+	if isUnsupported(err) || unreachable(err) {
+		d.client.markUnsupported(d.storage, presignedDownloads)
 		return nil, nil
 	}
 	return body, err
 }
 
 // read opens a file through the server, wherever it is.
-func (d *download) read(ctx context.Context) (io.ReadCloser, error) {
-	return d.get(d.client.home(), func(g gen.Client) (*http.Response, error) {
+func (d *fileDownload) read(ctx context.Context) (io.ReadCloser, error) {
+	return d.get(d.client.trackingServer(), func(g gen.Client) (*http.Response, error) {
 		return g.ReadArtifact(ctx, &gen.ReadArtifactParams{RunID: d.runID, Path: d.file.Path})
 	})
 }
 
 // downloads is the operation of a request whose response is a file.
-func (d *download) downloads() transport.Operation {
+func (d *fileDownload) downloads() transport.Operation {
 	operation := mayRunTwice(d.method)
 	operation.Downloads = true
 	return operation
 }
 
 // get opens a file at a server of MLflow's, which sends it as an attachment. A login page is none.
-func (d *download) get(at place, send func(gen.Client) (*http.Response, error)) (io.ReadCloser, error) {
-	call := at.client.Streams().NewCall(d.downloads())
-	response, err := send(gen.Client{Server: at.server, Client: call})
+func (d *fileDownload) get(server endpoint, send func(gen.Client) (*http.Response, error)) (io.ReadCloser, error) {
+	call := server.client.Streams().NewCall(d.downloads())
+	response, err := send(gen.Client{Server: server.url, Client: call})
 	outcome := call.Result(err)
 	if outcome.Kind != transport.Success {
 		return nil, failed(d.method, outcome)
@@ -162,16 +162,17 @@ func (d *download) get(at place, send func(gen.Client) (*http.Response, error)) 
 	return d.body(call, response)
 }
 
-var errNoFile = errors.New("the response is not a file: it is no attachment")
+var errNoFile = errors.New("the response is not a file: it has no Content-Disposition: attachment")
 
-// isAttachment tells of a header that cannot be parsed, as MLflow before 3.3 sends for names with spaces.
+// isAttachment reports whether a response has a header that says so but cannot be parsed, as MLflow before 3.3 sends for
+// names with spaces.
 func isAttachment(response *http.Response) bool {
 	return strings.HasPrefix(response.Header.Get("Content-Disposition"), "attachment;")
 }
 
 // getURL opens a file at a URL that the server makes, and makes anew if the download has to go on later. It is asked for
 // once if there is another way.
-func (d *download) getURL(presign func() (*http.Request, error), once bool) (io.ReadCloser, error) {
+func (d *fileDownload) getURL(presign func() (*http.Request, error), once bool) (io.ReadCloser, error) {
 	request, err := presign()
 	if err != nil {
 		return nil, err
@@ -190,7 +191,7 @@ func (d *download) getURL(presign func() (*http.Request, error), once bool) (io.
 }
 
 // body returns the content of a response, which must be as long as the list says.
-func (d *download) body(call *transport.Call, response *http.Response) (io.ReadCloser, error) {
+func (d *fileDownload) body(call *transport.Call, response *http.Response) (io.ReadCloser, error) {
 	if length := response.ContentLength; length >= 0 && length != d.file.Size {
 		response.Body.Close()
 		return nil, unexpected(d.method, "%q has %d bytes, and the server lists it with %d", d.file.Path, length, d.file.Size)
@@ -201,7 +202,7 @@ func (d *download) body(call *transport.Call, response *http.Response) (io.ReadC
 // A body is the content of a file.
 type body struct {
 	io.ReadCloser
-	download *download
+	download *fileDownload
 	call     *transport.Call
 	n        int64
 	err      error

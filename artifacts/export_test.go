@@ -25,7 +25,7 @@ func EscapedPath(t *testing.T, path string) string {
 		return nil, http.ErrAbortHandler
 	})
 	g := gen.Client{Server: &url.URL{Scheme: "http", Host: "mlflow.test"}, Client: doer}
-	_, err := g.UploadArtifact(t.Context(), root{path: "0/run/artifacts"}.at(path), http.NoBody)
+	_, err := g.UploadArtifact(t.Context(), storage{path: "0/run/artifacts"}.pathOf(path), http.NoBody)
 	if err == nil {
 		t.Fatal("no error")
 	}

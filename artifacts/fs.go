@@ -47,8 +47,8 @@ type folderList struct {
 	artifacts []Artifact
 }
 
-// listTerm is how long a list is remembered: os.CopyFS opens one file of a folder after the other.
-const listTerm = 10 * time.Second
+// listTTL is how long a list is cached: os.CopyFS opens one file of a folder after the other.
+const listTTL = 10 * time.Second
 
 var (
 	_ fs.ReadDirFS  = (*runFS)(nil)
@@ -86,7 +86,7 @@ func (f *runFS) ReadDir(name string) ([]fs.DirEntry, error) {
 		return nil, err
 	}
 	if !entry.IsDir() {
-		return nil, pathError(op, name, invalid(fsMethod, "it is no folder"))
+		return nil, pathError(op, name, invalid(fsMethod, "it is not a folder"))
 	}
 	return f.readDir(op, name)
 }
@@ -117,7 +117,7 @@ func (f *runFS) readDir(op, name string) ([]fs.DirEntry, error) {
 	return entries, nil
 }
 
-// find returns what has a name.
+// find returns the file or folder with the given name.
 func (f *runFS) find(op, name string, remembered bool) (fileInfo, error) {
 	if !fs.ValidPath(name) {
 		return fileInfo{}, &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
@@ -143,7 +143,7 @@ func (f *runFS) find(op, name string, remembered bool) (fileInfo, error) {
 		if !remembered {
 			return fileInfo{}, pathError(op, name, notFound(fsMethod, name))
 		}
-		remembered = false // it may have come about since
+		remembered = false // it may have been created since
 	}
 }
 
@@ -155,7 +155,7 @@ func (f *runFS) list(folder string, remembered bool) ([]Artifact, error) {
 	f.mu.Lock()
 	known, ok := f.listed[folder]
 	f.mu.Unlock()
-	if remembered && ok && time.Since(known.at) < listTerm {
+	if remembered && ok && time.Since(known.at) < listTTL {
 		return known.artifacts, nil
 	}
 	artifacts, err := f.client.list(f.ctx, fsMethod, f.runID, folder)
@@ -165,7 +165,7 @@ func (f *runFS) list(folder string, remembered bool) ([]Artifact, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for name, other := range f.listed {
-		if time.Since(other.at) >= listTerm {
+		if time.Since(other.at) >= listTTL {
 			delete(f.listed, name)
 		}
 	}

@@ -87,7 +87,7 @@ func (c *Client) stat(ctx context.Context, method, runID, path string) (Artifact
 	return found, nil
 }
 
-// find returns what has a path in a sorted list.
+// find returns the file or folder with the given path in a sorted list.
 func find(listed []Artifact, path string) (Artifact, bool) {
 	i, ok := slices.BinarySearchFunc(listed, path, func(a Artifact, path string) int { return strings.Compare(a.Path, path) })
 	if !ok {

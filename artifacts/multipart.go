@@ -38,7 +38,7 @@ func partsOf(size, partSize int64) []*part {
 
 // sendParts sends the file to object storage behind the server, past the server. If the storage has no parts or is out
 // of reach, the file goes through the server, unless that is not wanted.
-func (u *upload) sendParts(ctx context.Context, info serverInfo) error {
+func (u *fileUpload) sendParts(ctx context.Context, info serverInfo) error {
 	instead := func(err error) error {
 		if info.presignedOnly || u.content.Once && u.sent > 0 {
 			return err
@@ -67,16 +67,16 @@ func (u *upload) sendParts(ctx context.Context, info serverInfo) error {
 	return err
 }
 
-// unreachable tells whether no response came.
+// unreachable reports whether no response came.
 func unreachable(err error) bool {
 	var failed *tracking.Error
 	return errors.As(err, &failed) && failed.StatusCode == 0 && errors.Is(err, tracking.ErrUnavailable)
 }
 
 // createParts begins an upload, and notes where its parts go.
-func (u *upload) createParts(ctx context.Context, parts []*part) (id string, err error) {
-	folder, name := split(u.root.at(u.path))
-	created, err := callAt[gen.CreateMultipartUploadResult](u.root.proxy, crashIsFinal(u.method), func(g gen.Client) (*http.Response, error) {
+func (u *fileUpload) createParts(ctx context.Context, parts []*part) (id string, err error) {
+	folder, name := split(u.storage.pathOf(u.path))
+	created, err := callAt[gen.CreateMultipartUploadResult](u.storage.proxy, crashIsFinal(u.method), func(g gen.Client) (*http.Response, error) {
 		return g.CreateMultipartUpload(ctx, folder, gen.CreateMultipartUploadRequest{Path: name, NumParts: len(parts)})
 	})
 	if err != nil {
@@ -95,13 +95,13 @@ func (u *upload) createParts(ctx context.Context, parts []*part) (id string, err
 	return created.UploadID, nil
 }
 
-func (u *upload) completeParts(ctx context.Context, id string, parts []*part) error {
-	folder, name := split(u.root.at(u.path))
+func (u *fileUpload) completeParts(ctx context.Context, id string, parts []*part) error {
+	folder, name := split(u.storage.pathOf(u.path))
 	sent := make([]gen.MultipartUploadPart, len(parts))
 	for i, part := range parts {
 		sent[i] = gen.MultipartUploadPart{PartNumber: wire.Int64(part.number), Etag: part.etag, URL: part.url}
 	}
-	_, err := callAt[wire.Empty](u.root.proxy, crashIsFinal(u.method), func(g gen.Client) (*http.Response, error) {
+	_, err := callAt[wire.Empty](u.storage.proxy, crashIsFinal(u.method), func(g gen.Client) (*http.Response, error) {
 		return g.CompleteMultipartUpload(ctx, folder, gen.CompleteMultipartUploadRequest{Path: name, UploadID: id, Parts: sent})
 	})
 	return err
@@ -111,18 +111,18 @@ func (u *upload) completeParts(ctx context.Context, id string, parts []*part) er
 const abortTime = 30 * time.Second
 
 // abortParts drops what was sent of an upload, even if the context has ended.
-func (u *upload) abortParts(ctx context.Context, id string) {
+func (u *fileUpload) abortParts(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abortTime)
 	defer cancel()
-	folder, name := split(u.root.at(u.path))
+	folder, name := split(u.storage.pathOf(u.path))
 	// The error that the upload failed with says more than another one.
-	_, _ = callAt[wire.Empty](u.root.proxy, crashIsFinal(u.method), func(g gen.Client) (*http.Response, error) {
+	_, _ = callAt[wire.Empty](u.storage.proxy, crashIsFinal(u.method), func(g gen.Client) (*http.Response, error) {
 		return g.AbortMultipartUpload(ctx, folder, gen.AbortMultipartUploadRequest{Path: name, UploadID: id})
 	})
 }
 
 // sendAll sends the parts: several at the same time if they can be read so, else one after the other.
-func (u *upload) sendAll(ctx context.Context, parts []*part) error {
+func (u *fileUpload) sendAll(ctx context.Context, parts []*part) error {
 	if u.content.at == nil {
 		return u.sendInOrder(ctx, parts)
 	}
@@ -135,7 +135,7 @@ func (u *upload) sendAll(ctx context.Context, parts []*part) error {
 }
 
 // sendInOrder reads the content once.
-func (u *upload) sendInOrder(ctx context.Context, parts []*part) error {
+func (u *fileUpload) sendInOrder(ctx context.Context, parts []*part) error {
 	reader, err := u.content.Open()
 	if err != nil {
 		return failure.NotSent(u.method, err)
@@ -153,7 +153,7 @@ func (u *upload) sendInOrder(ctx context.Context, parts []*part) error {
 	return nil
 }
 
-func (u *upload) sendPart(ctx context.Context, part *part, content transport.Content) error {
+func (u *fileUpload) sendPart(ctx context.Context, part *part, content transport.Content) error {
 	content.Size = part.size
 	content.OnSent = u.progress.sent(u.piece + part.number)
 	var err error

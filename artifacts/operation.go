@@ -18,17 +18,17 @@ func call[Response any, Reads response.Readable[Response]](
 	method string,
 	send func(gen.Client) (*http.Response, error),
 ) (Response, error) {
-	return callAt[Response, Reads](c.home(), mayRunTwice(method), send)
+	return callAt[Response, Reads](c.trackingServer(), mayRunTwice(method), send)
 }
 
-// callAt is call for any place and operation.
+// callAt is call for any server and operation.
 func callAt[Response any, Reads response.Readable[Response]](
-	at place,
+	server endpoint,
 	operation transport.Operation,
 	send func(gen.Client) (*http.Response, error),
 ) (Response, error) {
-	sent := at.client.NewCall(operation)
-	_, err := send(gen.Client{Server: at.server, Client: sent})
+	sent := server.client.NewCall(operation)
+	_, err := send(gen.Client{Server: server.url, Client: sent})
 	return response.Read[Response, Reads](operation.Name, sent, err, failed)
 }
 
@@ -55,14 +55,14 @@ func crashIsFinal(method string) transport.Operation {
 	return operation
 }
 
-// A place is a server, and the client that may talk to it.
-type place struct {
-	server *url.URL
+// A endpoint is a server, and the client that may talk to it.
+type endpoint struct {
+	url    *url.URL
 	client *transport.Client
 }
 
-// home is the tracking server.
-func (c *Client) home() place { return place{c.server, c.transport} }
+// trackingServer is the tracking server.
+func (c *Client) trackingServer() endpoint { return endpoint{c.server, c.transport} }
 
 // invalid is the error for an argument that is refused before anything is sent.
 func invalid(method, format string, args ...any) error {

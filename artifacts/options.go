@@ -21,7 +21,7 @@ func newLogSettings(opts []LogArtifactOption) logSettings {
 	return s
 }
 
-// WithProgress sets a function that hears how many bytes were sent, of how many: in one call at a time, and never less
+// WithProgress sets a function that is called with how many bytes were sent, of how many: in one call at a time, and never less
 // than in the call before, whatever is sent again. The total is -1 if it is not known. It should return soon: the
 // upload waits.
 func WithProgress(report func(done, total int64)) LogArtifactOption {

@@ -49,11 +49,11 @@ func TestLogArtifactPanicsOnTheCallersGoroutine(t *testing.T) {
 	files := fstest.MapFS{"a": {Data: []byte("1")}, "b": {Data: []byte("2")}, "c": {Data: []byte("3")}}
 	panics := artifacts.WithProgress(func(int64, int64) { panic("a bug") })
 	for name, call := range map[string]func() error{
-		"a reader":                 func() error { return c.LogArtifact(t.Context(), anyRun, "a", panickyReader{}) },
-		"a progress function":      func() error { return c.LogArtifact(t.Context(), anyRun, "a", strings.NewReader("1"), panics) },
-		"opening a file":           func() error { return c.LogArtifacts(t.Context(), anyRun, "", panickyFS{files, true}) },
-		"reading a file":           func() error { return c.LogArtifacts(t.Context(), anyRun, "", panickyFS{files, false}) },
-		"progress of several":      func() error { return c.LogArtifacts(t.Context(), anyRun, "", files, panics) },
+		"a reader":            func() error { return c.LogArtifact(t.Context(), anyRun, "a", panickyReader{}) },
+		"a progress function": func() error { return c.LogArtifact(t.Context(), anyRun, "a", strings.NewReader("1"), panics) },
+		"opening a file":      func() error { return c.LogArtifacts(t.Context(), anyRun, "", panickyFS{files, true}) },
+		"reading a file":      func() error { return c.LogArtifacts(t.Context(), anyRun, "", panickyFS{files, false}) },
+		"progress of several": func() error { return c.LogArtifacts(t.Context(), anyRun, "", files, panics) },
 		"one file after the other": func() error {
 			return c.LogArtifacts(t.Context(), anyRun, "", panickyFS{files, false}, artifacts.WithParallelism(1))
 		},

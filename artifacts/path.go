@@ -34,7 +34,7 @@ func whyNotSegment(segment string) string {
 		return "has an empty segment"
 	case segment == ".":
 		return `has a segment "."`
-	case leavesFolder(segment):
+	case isParentSegment(segment):
 		return `has a segment ".."`
 	case strings.ContainsFunc(segment, isControl):
 		return "has a control character, such as a tab or a newline: MLflow drops or refuses it"
@@ -48,8 +48,8 @@ func whyNotSegment(segment string) string {
 	return ""
 }
 
-// leavesFolder tells whether a segment is "..", or would have one on a server that takes backslashes for slashes.
-func leavesFolder(segment string) bool {
+// isParentSegment reports whether a segment is "..", or would have one on a server that takes backslashes for slashes.
+func isParentSegment(segment string) bool {
 	for part := range strings.SplitSeq(segment, `\`) {
 		if part == ".." {
 			return true
@@ -101,7 +101,7 @@ func join(folder, name string) string {
 	return folder + "/" + name
 }
 
-// isChild tells whether a path names something directly in a folder. What it does not let pass is never the name of a
+// isChild reports whether a path names something directly in a folder. What it does not let pass is never the name of a
 // file here.
 func isChild(folder, path string) bool {
 	parent, name := split(path)

@@ -13,25 +13,25 @@ import (
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// A root is where a run keeps its artifacts: behind a server, or in a place that the tracking server and clients reach
+// A storage is where a run keeps its artifacts: behind a server, or in a place that the tracking server and clients reach
 // each for itself.
-type root struct {
+type storage struct {
 	scheme string // of the run's artifact URI; "file" for a path
 	// proxy is the server that the artifacts are behind, and path where it has them. Without a server, path is "".
-	proxy place
+	proxy endpoint
 	path  string
 }
 
-func (r root) isProxied() bool { return r.path != "" }
+func (s storage) isProxied() bool { return s.path != "" }
 
-// at returns the path of an artifact behind the proxy.
-func (r root) at(path string) string { return r.path + "/" + path }
+// pathOf returns the path of an artifact behind the proxy.
+func (s storage) pathOf(path string) string { return s.path + "/" + path }
 
 // maxRoots limits how many runs a client remembers. A run's artifact URI never changes.
 const maxRoots = 1000
 
-// root returns where a run keeps its artifacts.
-func (c *Client) root(ctx context.Context, method, runID string) (root, error) {
+// storageOf returns where a run keeps its artifacts.
+func (c *Client) storageOf(ctx context.Context, method, runID string) (storage, error) {
 	c.mu.Lock()
 	known, ok := c.roots[runID]
 	c.mu.Unlock()
@@ -42,14 +42,14 @@ func (c *Client) root(ctx context.Context, method, runID string) (root, error) {
 		return g.GetRun(ctx, &gen.GetRunParams{RunID: runID})
 	})
 	if err != nil {
-		return root{}, err
+		return storage{}, err
 	}
 	if result.Run == nil || result.Run.Info == nil || result.Run.Info.RunID != runID {
-		return root{}, unexpected(method, "the response is not about the run %q", runID)
+		return storage{}, unexpected(method, "the response is not about the run %q", runID)
 	}
 	found, err := c.parseRoot(method, result.Run.Info.ArtifactURI)
 	if err != nil {
-		return root{}, err
+		return storage{}, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -64,44 +64,44 @@ const proxyScheme = "mlflow-artifacts"
 
 // parseRoot reads the artifact URI of a run. One that names a server of its own, as in mlflow-artifacts://host/path,
 // leads there without credentials, unless the host is that of the tracking URI.
-func (c *Client) parseRoot(method, uri string) (root, error) {
+func (c *Client) parseRoot(method, uri string) (storage, error) {
 	scheme, rest, ok := strings.Cut(uri, ":")
 	if !ok || strings.ContainsAny(scheme, `/\`) || len(scheme) < 2 { // a path, perhaps of Windows
-		return root{scheme: "file"}, nil
+		return storage{scheme: "file"}, nil
 	}
 	scheme = strings.ToLower(scheme)
 	if scheme != proxyScheme {
-		return root{scheme: scheme}, nil
+		return storage{scheme: scheme}, nil
 	}
 	host := ""
 	if behind, ok := strings.CutPrefix(rest, "//"); ok {
 		host, rest, _ = strings.Cut(behind, "/")
 	}
 	path := strings.Trim(rest, "/")
-	if path == "" || slices.ContainsFunc(strings.Split(path, "/"), func(s string) bool { return s == "" || s == "." || leavesFolder(s) }) {
-		return root{}, unexpected(method, "the artifact URI of the run, %q, has no path that artifacts can be in", uri)
+	if path == "" || slices.ContainsFunc(strings.Split(path, "/"), func(s string) bool { return s == "" || s == "." || isParentSegment(s) }) {
+		return storage{}, unexpected(method, "the artifact URI of the run, %q, has no path that artifacts can be in", uri)
 	}
-	at := c.home()
+	server := c.trackingServer()
 	if host != "" && !strings.EqualFold(host, c.server.Host) {
 		other := &url.URL{Scheme: c.server.Scheme, Host: host, Path: c.server.Path, RawPath: c.server.RawPath}
 		if checked, err := url.Parse(other.String()); err != nil || checked.Host != host || checked.User != nil || host == "" {
-			return root{}, unexpected(method, "the artifact URI of the run, %q, has a host that cannot be", uri)
+			return storage{}, unexpected(method, "the artifact URI of the run, %q, has an invalid host", uri)
 		}
-		at = place{other, c.transport.Storage()}
+		server = endpoint{other, c.transport.Storage()}
 	}
-	return root{scheme: scheme, proxy: at, path: path}, nil
+	return storage{scheme: scheme, proxy: server, path: path}, nil
 }
 
 // A serverInfo says what the operator of a server wants.
 type serverInfo struct{ multipartUploads, multipartDownloads, presignedOnly bool }
 
-// infoTerm is how long a server is believed to offer what it said: it may be replaced by another release.
-const infoTerm = time.Minute
+// serverInfoTTL is how long the response is cached: the server may be replaced by another release.
+const serverInfoTTL = time.Minute
 
 // serverInfo asks the server what it offers for a run, unless it was asked lately. Old servers offer nothing, and
 // neither does one that is not the tracking server.
-func (c *Client) serverInfo(ctx context.Context, method string, r root) (serverInfo, error) {
-	if r.proxy != c.home() {
+func (c *Client) serverInfo(ctx context.Context, method string, s storage) (serverInfo, error) {
+	if s.proxy != c.trackingServer() {
 		return serverInfo{}, nil
 	}
 	c.mu.Lock()
@@ -123,7 +123,7 @@ func (c *Client) serverInfo(ctx context.Context, method string, r root) (serverI
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.info, c.until = info, time.Now().Add(infoTerm)
+	c.info, c.until = info, time.Now().Add(serverInfoTTL)
 	return info, nil
 }
 
@@ -134,15 +134,15 @@ const (
 	directDownloads    = "downloads past the proxy"
 )
 
-// lacksNow tells whether the storage of a scheme was seen not to offer something.
-func (c *Client) lacksNow(r root, what string) bool {
+// isKnownUnsupported reports whether the storage of a scheme was seen not to offer something.
+func (c *Client) isKnownUnsupported(s storage, what string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.lacks[r.scheme+" "+what]
+	return c.lacks[s.scheme+" "+what]
 }
 
-func (c *Client) noteLack(r root, what string) {
+func (c *Client) markUnsupported(s storage, what string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lacks[r.scheme+" "+what] = true
+	c.lacks[s.scheme+" "+what] = true
 }

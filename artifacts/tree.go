@@ -18,7 +18,7 @@ import (
 // sent.
 //
 // Before anything is sent, all names are checked, as the package's documentation says. Links are followed to files; one
-// to a folder, and what is no regular file, is refused. Empty folders are left out: there is no way to store one.
+// to a folder, and what is not a regular file, is refused. Empty folders are left out: there is no way to store one.
 //
 // The first error ends the call: an [*fs.PathError] that names the file, with an error as LogArtifact returns inside.
 // Other files may have been stored by then.
@@ -40,7 +40,7 @@ func (c *Client) LogArtifacts(ctx context.Context, runID, dir string, files fs.F
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	where, err := c.root(ctx, method, runID)
+	storage, err := c.storageOf(ctx, method, runID)
 	if err != nil {
 		return err
 	}
@@ -49,8 +49,8 @@ func (c *Client) LogArtifacts(ctx context.Context, runID, dir string, files fs.F
 		total += file.size
 	}
 	t := &tree{
-		client: c, method: method, runID: runID, root: where, files: files, parallelism: settings.parallelism,
-		progress: newProgress(settings.progress, total),
+		client: c, method: method, runID: runID, storage: storage, files: files, parallelism: settings.parallelism,
+		progress: newProgressReporter(settings.progress, total),
 	}
 	for round := 1; ; round++ {
 		if err := t.send(ctx, found); err != nil {
@@ -92,7 +92,7 @@ func filesOf(method, folder string, files fs.FS) ([]treeFile, error) {
 		case info.IsDir():
 			err = invalid(method, "it is a link to a folder")
 		case !info.Mode().IsRegular():
-			err = invalid(method, "it is no regular file")
+			err = invalid(method, "it is not a regular file")
 		default:
 			err = checkPath(method, path)
 		}
@@ -115,10 +115,10 @@ type tree struct {
 	client      *Client
 	method      string
 	runID       string
-	root        root
+	storage     storage
 	files       fs.FS
 	parallelism int
-	progress    *progress
+	progress    *progressReporter
 }
 
 func (t *tree) send(ctx context.Context, files []treeFile) error {
@@ -131,7 +131,7 @@ func (t *tree) send(ctx context.Context, files []treeFile) error {
 }
 
 func (t *tree) sendFile(ctx context.Context, file treeFile, piece int) error {
-	content := content{Content: transport.Content{
+	content := source{Content: transport.Content{
 		Size: file.size, Open: func() (io.ReadCloser, error) { return t.files.Open(file.name) },
 	}}
 	if file.size >= t.client.config.MultipartSize {
@@ -142,8 +142,8 @@ func (t *tree) sendFile(ctx context.Context, file treeFile, piece int) error {
 		defer func() { _ = opened.Close() }() // it was read
 		content.at, _ = opened.(io.ReaderAt)
 	}
-	u := &upload{
-		client: t.client, method: t.method, runID: t.runID, root: t.root, path: file.path, content: content,
+	u := &fileUpload{
+		client: t.client, method: t.method, runID: t.runID, storage: t.storage, path: file.path, content: content,
 		parallelism: t.parallelism, progress: t.progress, piece: piece,
 	}
 	return u.send(ctx)

@@ -18,7 +18,7 @@ import (
 )
 
 // LogArtifact stores the content as a file of a run, in place of one that is there. It is sent as it is read, never
-// held in memory, from where the reader stands to its end. Folders on the path come about by themselves.
+// held in memory, from where the reader stands to its end. Missing folders are created.
 //
 // A reader that is also an [io.Seeker] is read again for a retry, and one that is also an [io.ReaderAt], as a file is,
 // by several parts at the same time where storage wants parts. Any other reader is read once, so that the call is not
@@ -41,17 +41,17 @@ func (c *Client) LogArtifact(ctx context.Context, runID, path string, reader io.
 	if reader == nil {
 		return invalid(method, "the content is nil")
 	}
-	content, err := newContent(reader)
+	content, err := newSource(reader)
 	if err != nil {
 		return failure.NotSent(method, err)
 	}
-	where, err := c.root(ctx, method, runID)
+	storage, err := c.storageOf(ctx, method, runID)
 	if err != nil {
 		return err
 	}
-	u := &upload{
-		client: c, method: method, runID: runID, root: where, path: path, content: content, parallelism: settings.parallelism,
-		progress: newProgress(settings.progress, content.Size),
+	u := &fileUpload{
+		client: c, method: method, runID: runID, storage: storage, path: path, content: content, parallelism: settings.parallelism,
+		progress: newProgressReporter(settings.progress, content.Size),
 	}
 	for attempt := 1; ; attempt++ {
 		if err := u.send(ctx); err != nil {
@@ -70,40 +70,40 @@ func (c *Client) LogArtifact(ctx context.Context, runID, path string, reader io.
 // maxUploads limits how often a file is sent that is not stored as it should be.
 const maxUploads = 3
 
-// An upload sends one file.
-type upload struct {
+// An fileUpload sends one file.
+type fileUpload struct {
 	client      *Client
 	method      string
 	runID       string
-	root        root
+	storage     storage
 	path        string
-	content     content
+	content     source
 	parallelism int
-	progress    *progress
+	progress    *progressReporter
 	piece       int   // of the progress
 	sent        int64 // what the last attempt sent
 }
 
 // compare returns an error if a file is not stored as it was sent.
-func (u *upload) compare(stored Artifact) error {
+func (u *fileUpload) compare(stored Artifact) error {
 	if stored.IsDir || stored.Size != u.sent {
 		return unexpected(u.method, "the server stored %d bytes of %q instead of %d", stored.Size, u.path, u.sent)
 	}
 	return nil
 }
 
-// isWrong tells whether a check found the file missing, or not as it was sent.
-func (u *upload) isWrong(err error) bool {
+// isWrong reports whether a check found the file missing, or not as it was sent.
+func (u *fileUpload) isWrong(err error) bool {
 	return errors.Is(err, tracking.ErrUnexpectedResponse) || errors.Is(err, tracking.ErrNotFound)
 }
 
 // send sends the file to wherever the run keeps its artifacts.
-func (u *upload) send(ctx context.Context) error {
-	if !u.root.isProxied() {
+func (u *fileUpload) send(ctx context.Context) error {
+	if !u.storage.isProxied() {
 		return u.sendDirectly(ctx)
 	}
 	if u.content.Size >= u.client.config.MultipartSize {
-		info, err := u.client.serverInfo(ctx, u.method, u.root)
+		info, err := u.client.serverInfo(ctx, u.method, u.storage)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (u *upload) send(ctx context.Context) error {
 	err := u.sendToProxy(ctx)
 	if errors.Is(err, tracking.ErrPermissionDenied) && u.content.Size >= 0 && !u.content.Once {
 		// From MLflow 3.18 on, the operator may forbid that content passes through the server.
-		if info, infoErr := u.client.serverInfo(ctx, u.method, u.root); infoErr == nil && info.presignedOnly {
+		if info, infoErr := u.client.serverInfo(ctx, u.method, u.storage); infoErr == nil && info.presignedOnly {
 			return u.sendParts(ctx, info)
 		}
 	}
@@ -122,7 +122,7 @@ func (u *upload) send(ctx context.Context) error {
 }
 
 // whole returns the content, of which one request sends all.
-func (u *upload) whole() *transport.Content {
+func (u *fileUpload) whole() *transport.Content {
 	whole := u.content.Content
 	report := u.progress.sent(u.piece)
 	u.sent = 0
@@ -135,17 +135,17 @@ func (u *upload) whole() *transport.Content {
 	return &whole
 }
 
-func (u *upload) sendToProxy(ctx context.Context) error {
-	return u.put(u.root.proxy, func(g gen.Client) (*http.Response, error) {
-		return g.UploadArtifact(ctx, u.root.at(u.path), http.NoBody)
+func (u *fileUpload) sendToProxy(ctx context.Context) error {
+	return u.put(u.storage.proxy, func(g gen.Client) (*http.Response, error) {
+		return g.UploadArtifact(ctx, u.storage.pathOf(u.path), http.NoBody)
 	})
 }
 
 // put sends the content in a request to a server of MLflow's.
-func (u *upload) put(at place, send func(gen.Client) (*http.Response, error)) error {
-	call := at.client.Streams().NewCall(mayRunTwice(u.method))
+func (u *fileUpload) put(server endpoint, send func(gen.Client) (*http.Response, error)) error {
+	call := server.client.Streams().NewCall(mayRunTwice(u.method))
 	call.Content = u.whole()
-	_, err := send(gen.Client{Server: at.server, Client: call})
+	_, err := send(gen.Client{Server: server.url, Client: call})
 	outcome := call.Result(err)
 	if outcome.Kind != transport.Success {
 		return failed(u.method, outcome)
@@ -164,10 +164,10 @@ const maxSmall = 10 << 20
 
 // sendDirectly sends the file to storage that the server is not in front of. The client never writes to a place of its
 // own machine or cloud because a server names one.
-func (u *upload) sendDirectly(ctx context.Context) error {
+func (u *fileUpload) sendDirectly(ctx context.Context) error {
 	size := u.content.Size
-	if size >= 0 && !u.client.lacksNow(u.root, presignedUploads) {
-		target, err := callAt[gen.CreatePresignedUploadURLResult](u.client.home(),
+	if size >= 0 && !u.client.isKnownUnsupported(u.storage, presignedUploads) {
+		target, err := callAt[gen.CreatePresignedUploadURLResult](u.client.trackingServer(),
 			crashIsFinal(u.method),
 			func(g gen.Client) (*http.Response, error) {
 				return g.CreatePresignedUploadURL(ctx, gen.CreatePresignedUploadURLRequest{RunID: u.runID, Path: u.path})
@@ -176,13 +176,13 @@ func (u *upload) sendDirectly(ctx context.Context) error {
 		case err == nil:
 			_, err = u.client.putURL(ctx, u.method, target.PresignedURL, target.Headers, u.whole())
 			return err
-		case !lacksIt(err):
+		case !isUnsupported(err):
 			return err
 		}
-		u.client.noteLack(u.root, presignedUploads)
+		u.client.markUnsupported(u.storage, presignedUploads)
 	}
 	if 0 < size && size <= maxSmall {
-		return u.put(u.client.home(), func(g gen.Client) (*http.Response, error) {
+		return u.put(u.client.trackingServer(), func(g gen.Client) (*http.Response, error) {
 			return g.StoreArtifact(ctx, &gen.StoreArtifactParams{RunUUID: u.runID, Path: u.path}, http.NoBody)
 		})
 	}
@@ -192,12 +192,12 @@ func (u *upload) sendDirectly(ctx context.Context) error {
 	}
 	return unsupported(u.method, "the artifacts of the run are in storage of the scheme %q, and %s cannot be sent there: the server takes "+
 		"1 byte to 10 MiB for it, and any length that is known if it makes presigned URLs, as MLflow 3.12 and later do for s3; "+
-		"or use a server that serves artifacts (mlflow-artifacts:)", u.root.scheme, what)
+		"or use a server that serves artifacts (mlflow-artifacts:)", u.storage.scheme, what)
 }
 
-// lacksIt tells whether an error says that the server, or the storage, does not offer what was asked for. A server
+// isUnsupported reports whether an error says that the server, or the storage, does not offer what was asked for. A server
 // without the libraries or the credentials of a cloud crashes.
-func lacksIt(err error) bool {
+func isUnsupported(err error) bool {
 	var failed *tracking.Error
 	return errors.Is(err, tracking.ErrUnsupported) || errors.As(err, &failed) && failed.StatusCode == http.StatusInternalServerError
 }
