@@ -91,7 +91,8 @@ func (c *Client) activeExperiment(ctx context.Context, op, name string) (*Experi
 		return nil, renamed(err, op)
 	}
 	if experiment.LifecycleStage == LifecycleStageDeleted {
-		return nil, failure.AlreadyExists(op, "experiment %s is deleted and keeps the name %q: restore it or use another name", experiment.ID, name)
+		return nil, failure.AlreadyExists(op, "experiment %s is deleted and keeps the name %q: restore it or use another name",
+			experiment.ID, name)
 	}
 	return experiment, nil
 }

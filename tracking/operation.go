@@ -30,7 +30,8 @@ type operation[Request, Response any] struct {
 // against them.
 var (
 	createExperiment = operation[gen.CreateExperimentRequest, gen.CreateExperimentResult]{
-		name: "CreateExperiment", send: gen.Client.CreateExperiment, safety: transport.RunOnce, // the second one would be told that the name is taken
+		// The second one would be told that the name is taken.
+		name: "CreateExperiment", send: gen.Client.CreateExperiment, safety: transport.RunOnce,
 	}
 	getExperiment = operation[*gen.GetExperimentParams, gen.GetExperimentResult]{
 		name: "GetExperiment", send: gen.Client.GetExperiment, safety: transport.MayRunTwice,
@@ -57,7 +58,8 @@ var (
 		name: "DeleteExperimentTag", send: gen.Client.DeleteExperimentTag, safety: transport.MayRunTwice, alreadyDone: isGone,
 	}
 	createRun = operation[gen.CreateRunRequest, gen.CreateRunResult]{
-		name: "CreateRun", send: gen.Client.CreateRun, safety: transport.RunOnce, // the second one would create a second run: see WithIdempotencyKey
+		// The second one would create a second run: see WithIdempotencyKey.
+		name: "CreateRun", send: gen.Client.CreateRun, safety: transport.RunOnce,
 	}
 	getRun = operation[*gen.GetRunParams, gen.GetRunResult]{
 		name: "GetRun", send: gen.Client.GetRun, safety: transport.MayRunTwice,

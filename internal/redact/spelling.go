@@ -19,7 +19,7 @@ type spelling struct {
 // An escape is one way to write a text so that it survives inside another.
 type escape struct {
 	marks string // what escapes begin with
-	// decode returns what the escape at the start of a text stands for, and its length, or 0 if there is none. It looks at
+	// decode returns what the escape at the start of a text stands for, and its length, or 0 if it is not one. It looks at
 	// a few bytes only.
 	decode func(text string) (decoded string, length int)
 }

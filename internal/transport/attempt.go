@@ -28,7 +28,7 @@ func (c *Call) attempt(request *http.Request) Outcome {
 		return failed(reasonOf(caller, ctx, newURLError(request, err)), &a.progress)
 	}
 	defer c.client.releaseSlot()
-	response, err := c.exchange(request, a)
+	response, err := c.exchange(request, a) //nolint:bodyclose // read closes it
 	if err != nil {
 		return failed(reasonOf(caller, ctx, err), &a.progress)
 	}

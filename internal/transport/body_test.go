@@ -42,7 +42,7 @@ func endless(w io.Writer) {
 	}
 }
 
-func TestResponsesAreReadInFullWithinTheLimit(t *testing.T) {
+func TestBodyIsReadInFullWithinLimit(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, answer, want string
@@ -69,7 +69,7 @@ func TestResponsesAreReadInFullWithinTheLimit(t *testing.T) {
 	}
 }
 
-func TestAnEndlessResponseEnds(t *testing.T) {
+func TestBodyEndsWhenResponseIsEndless(t *testing.T) {
 	t.Parallel()
 	_, body, err := exchange(t, transport.Config{MaxBody: 100_000}, func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, "\r\n {")
@@ -79,14 +79,14 @@ func TestAnEndlessResponseEnds(t *testing.T) {
 	assert.Len(t, body, 100_000)
 }
 
-func TestOfWhatIsNoObjectTheBeginningIsRead(t *testing.T) {
+func TestBodyOfNonObjectIsReadInPart(t *testing.T) {
 	t.Parallel()
 	_, body, err := exchange(t, transport.Config{}, func(w http.ResponseWriter, _ *http.Request) { endless(w) })
 	require.NoError(t, err, "who reads it will see what it is")
 	assert.Len(t, body, maxErrorBody)
 }
 
-func TestAnEndlessErrorIsReadUpTo64KiB(t *testing.T) {
+func TestBodyOfErrorIsReadUpTo64KiB(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{300, 302, 404, 500, 503} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -102,7 +102,7 @@ func TestAnEndlessErrorIsReadUpTo64KiB(t *testing.T) {
 	}
 }
 
-func TestErrorsAreReadWithinTheLimitOfResponsesToo(t *testing.T) {
+func TestBodyOfErrorKeepsLimitOfResponses(t *testing.T) {
 	t.Parallel()
 	_, body, err := exchange(t, transport.Config{MaxBody: 10}, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(500)
@@ -126,7 +126,7 @@ func compressed(t *testing.T, answer string) http.HandlerFunc {
 	}
 }
 
-func TestCompressedResponsesAreRead(t *testing.T) {
+func TestBodyIsDecompressed(t *testing.T) {
 	t.Parallel()
 	answer := strings.Repeat(`{"run": {}}`, 1000)
 	_, body, err := exchange(t, transport.Config{}, compressed(t, answer))
@@ -134,7 +134,7 @@ func TestCompressedResponsesAreRead(t *testing.T) {
 	assert.Equal(t, answer, string(body))
 }
 
-func TestTheLimitHoldsAfterDecompression(t *testing.T) {
+func TestBodyLimitHoldsAfterDecompression(t *testing.T) {
 	t.Parallel()
 	_, body, err := exchange(t, transport.Config{MaxBody: 5000}, compressed(t, "{"+strings.Repeat("0", 1<<20)))
 	require.ErrorContains(t, err, "larger than")
@@ -142,7 +142,7 @@ func TestTheLimitHoldsAfterDecompression(t *testing.T) {
 }
 
 // A megabyte of gzip could otherwise cost gigabytes once it is read.
-func TestWhatExpandsTooMuchIsRefused(t *testing.T) {
+func TestBodyThatExpandsTooMuchIsRefused(t *testing.T) {
 	t.Parallel()
 	much := "{" + strings.Repeat(" ", 100<<20)
 	_, body, err := exchange(t, transport.Config{}, compressed(t, much))
@@ -155,7 +155,7 @@ func TestWhatExpandsTooMuchIsRefused(t *testing.T) {
 	assert.Len(t, body, len(little))
 }
 
-func TestACutResponseGivesItsStatusAndTheError(t *testing.T) {
+func TestBodyThatIsCutGivesStatusAndError(t *testing.T) {
 	t.Parallel()
 	cuts := map[string]func(http.ResponseWriter){
 		"with a length": func(w http.ResponseWriter) {
@@ -199,7 +199,7 @@ type countedBody struct {
 
 func (b countedBody) Close() error { b.open.Add(-1); return nil }
 
-func TestEveryBodyIsClosed(t *testing.T) {
+func TestBodyIsAlwaysClosed(t *testing.T) {
 	t.Parallel()
 	var open atomic.Int64
 	statuses := []int{200, 204, 302, 307, 404, 500}
@@ -226,7 +226,7 @@ func TestEveryBodyIsClosed(t *testing.T) {
 	}
 }
 
-func TestConnectionsAreUsedAgainAndNoneIsLeftOver(t *testing.T) {
+func TestConnectionsAreReusedAndNotLeaked(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, func(w http.ResponseWriter, r *http.Request) {

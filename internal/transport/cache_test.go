@@ -41,7 +41,7 @@ func (c *cache) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // A cache on the way, such as a company's proxy, tells nothing of an earlier time.
-func TestACacheOnTheWayIsPassed(t *testing.T) {
+func TestCachesOnTheWayRevalidate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		status := `{"status": "RUNNING"}`

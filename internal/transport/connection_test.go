@@ -42,7 +42,7 @@ func do(c *transport.Client, op transport.Operation, request *http.Request) tran
 
 // A connection that was used before and is lost as the request arrives may have carried it: net/http must not send it
 // again by itself, whatever headers a request editor adds. If it may run twice, it is retried at once.
-func TestOneAttemptIsOneRequest(t *testing.T) {
+func TestAttemptIsOneRequest(t *testing.T) {
 	t.Parallel()
 	for _, header := range []string{"X-Request-ID", "X-Idempotency-Key", "Idempotency-Key"} {
 		for _, op := range []transport.Operation{once, twice} {
@@ -83,7 +83,7 @@ func TestOneAttemptIsOneRequest(t *testing.T) {
 }
 
 // What is found dead before a byte went out is nothing that may have run.
-func TestADeadConnectionHasRunNothing(t *testing.T) {
+func TestConnectionThatIsDeadHasRunNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") })
@@ -118,7 +118,7 @@ func (c *dyingConn) Write(b []byte) (int, error) {
 }
 
 // However it is that no connection comes about, the server cannot have run the request.
-func TestWithoutAConnectionNothingHasRun(t *testing.T) {
+func TestConnectionThatFailsHasRunNothing(t *testing.T) {
 	t.Parallel()
 	secure := &tls.Config{MinVersion: tls.VersionTLS12}
 	hangs := func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -170,7 +170,7 @@ func TestWithoutAConnectionNothingHasRun(t *testing.T) {
 }
 
 // Waiting for a place among the requests in flight is no sending either.
-func TestWaitingForAConnectionHasRunNothing(t *testing.T) {
+func TestConnectionWaitHasRunNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -220,7 +220,7 @@ func proxied(t *testing.T, ours bool, statuses ...int) (c *transport.Client, ask
 	return transport.New(transport.Config{HTTPClient: client(tr), Retry: quick}), asked
 }
 
-func TestAProxyThatIsUnavailableIsAskedAgain(t *testing.T) {
+func TestProxyThatIsUnavailableIsRetried(t *testing.T) {
 	t.Parallel()
 	for _, ours := range []bool{true, false} {
 		for status, kind := range map[int]transport.Kind{
@@ -243,7 +243,7 @@ func TestAProxyThatIsUnavailableIsAskedAgain(t *testing.T) {
 }
 
 // What the caller's own functions return is final, whatever it wraps, and keeps its text.
-func TestErrorsOfTheCallersOwnFunctionsAreFinal(t *testing.T) {
+func TestCallbackErrorsAreFinal(t *testing.T) {
 	t.Parallel()
 	theirs := &url.Error{Op: "Get", URL: "https://vault.test/?token=s3cret", Err: io.EOF}
 	fails := func() error { return fmt.Errorf("no token: %w", theirs) }
@@ -270,7 +270,7 @@ func TestErrorsOfTheCallersOwnFunctionsAreFinal(t *testing.T) {
 	}
 }
 
-func TestAnIPv6HostAndAUnixSocketAreReached(t *testing.T) {
+func TestConnectionReachesIPv6AndUnixSocket(t *testing.T) {
 	t.Parallel()
 	socket := t.TempDir() + "/mlflow.sock"
 	for name, address := range map[string]struct{ network, listen, uri string }{
@@ -402,7 +402,7 @@ func goAway(conn net.Conn, _ uint32) {
 }
 
 // net/http sends a request again after such resets, hundreds of times in a second.
-func TestAnHTTP2StreamThatIsResetIsOneRequest(t *testing.T) {
+func TestHTTP2StreamResetIsOneRequest(t *testing.T) {
 	t.Parallel()
 	for name, react := range map[string]func(net.Conn, uint32){
 		"PROTOCOL_ERROR": resetWith(protocolError), "REFUSED_STREAM": resetWith(refusedStream), "INTERNAL_ERROR": resetWith(internalError),
@@ -428,7 +428,7 @@ func TestAnHTTP2StreamThatIsResetIsOneRequest(t *testing.T) {
 	}
 }
 
-func TestAnHTTP2ConnectionThatFellSilentIsNotUsedAgain(t *testing.T) {
+func TestHTTP2SilentConnectionIsNotReused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &framer{react: func(net.Conn, uint32) {}}
@@ -444,7 +444,7 @@ func TestAnHTTP2ConnectionThatFellSilentIsNotUsedAgain(t *testing.T) {
 }
 
 // The client that we make notices a silent connection by itself, before an attempt's limit of 2 minutes.
-func TestASilentHTTP2ConnectionIsGivenUp(t *testing.T) {
+func TestHTTP2SilentConnectionIsClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := &framer{react: func(net.Conn, uint32) {}}
@@ -461,7 +461,7 @@ func TestASilentHTTP2ConnectionIsGivenUp(t *testing.T) {
 }
 
 // One HTTP/2 connection carries any number of requests, and 15 in flight stall a server.
-func TestAtMost8RequestsAreInFlightOverHTTP2(t *testing.T) {
+func TestHTTP2HasAtMost8RequestsInFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})

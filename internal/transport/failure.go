@@ -99,7 +99,7 @@ func reason(caller, attempt context.Context, err error) error {
 	case ended != nil:
 		return err
 	case errors.Is(context.Cause(attempt), context.Canceled):
-		return errLost // nothing else cancels an attempt that goes on; see progress.trace
+		return errLost // nothing else cancels a running attempt; see progress.trace
 	case attempt.Err() != nil:
 		return context.Cause(attempt)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -171,7 +171,7 @@ func statusOfProxy(err error) (status int, ok bool) {
 	return 0, false
 }
 
-// maySucceedLater tells whether a proxy that responds to CONNECT with the status may let a later one pass.
+// maySucceedLater reports whether a proxy that responds to CONNECT with the status may let a later one pass.
 func maySucceedLater(status int) bool {
 	switch status {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

@@ -100,7 +100,7 @@ func (c *Client) target(request *http.Request) (target *url.URL, refusal string)
 		return nil, "the URL has no host"
 	case u.Host != "" && !sameServer(u, server), request.Host != "" && request.Host != u.Host:
 		return nil, "the host is not that of the tracking URI"
-	case leavesFolder(u.Path):
+	case hasDotSegments(u.Path):
 		return nil, `the path has a segment "." or ".."`
 	}
 	prefix, path := server.EscapedPath(), u.EscapedPath()
@@ -118,7 +118,7 @@ func (c *Client) target(request *http.Request) (target *url.URL, refusal string)
 	return &below, ""
 }
 
-// sameServer tells whether two URLs lead to the same server by the same scheme, which may be left out of the first.
+// sameServer reports whether two URLs lead to the same server by the same scheme, which may be left out of the first.
 func sameServer(u, server *url.URL) bool {
 	port := func(u *url.URL) string {
 		switch {
@@ -133,8 +133,8 @@ func sameServer(u, server *url.URL) bool {
 		strings.EqualFold(u.Hostname(), server.Hostname()) && port(u) == port(server)
 }
 
-// leavesFolder tells whether a path has segments by which a server, or a proxy, would go to another one.
-func leavesFolder(path string) bool {
+// hasDotSegments reports whether a path has segments by which a server, or a proxy, would go to another one.
+func hasDotSegments(path string) bool {
 	segments := strings.FieldsFunc(path, func(r rune) bool { return r == '/' || r == '\\' })
 	return slices.Contains(segments, ".") || slices.Contains(segments, "..")
 }

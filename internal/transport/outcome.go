@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// An Outcome is what became of a call: the last response, or why there is none. It holds no secret that was sent, but
+// An Outcome is what became of a call: the last response, or why no response came. It holds no secret that was sent, but
 // for the body, which is the server's.
 type Outcome struct {
 	// Kind is Success, or says what went wrong.
@@ -26,7 +26,7 @@ type Outcome struct {
 	Err error
 	// Attempts counts how often the request was sent, or tried to be.
 	Attempts int
-	// MayHaveRun tells that the server may have run an attempt before the last one, whose response was lost.
+	// MayHaveRun means that the server may have run an attempt before the last one, whose response was lost.
 	MayHaveRun bool
 
 	response   *http.Response

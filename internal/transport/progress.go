@@ -63,10 +63,10 @@ func (p *progress) trace(ctx context.Context, cancel context.CancelFunc, noticeH
 	return httptrace.WithClientTrace(ctx, &p.hooks)
 }
 
-// hadNoConnection tells that the request cannot have been sent, because no connection came about.
+// hadNoConnection reports whether the request cannot have been sent, because no connection was made.
 func (p *progress) hadNoConnection() bool { return p.wanted.Load() && !p.connected.Load() }
 
-// wasStale tells that a connection was lost that another request had used before. While it was idle the server may have
+// wasStale reports whether a connection was lost that another request had used before. While it was idle the server may have
 // closed it.
 func (p *progress) wasStale() bool {
 	return p.connected.Load() && p.reused.Load() && !p.responded.Load()

@@ -73,13 +73,13 @@ func TestOutcomeHidesSecrets(t *testing.T) {
 	}
 }
 
-func TestWhatEveryRequestSaysIsNoSecret(t *testing.T) {
+func TestOutcomeKeepsPublicHeaders(t *testing.T) {
 	t.Parallel()
 	outcome := quoting(t, transport.Config{}, "cannot read gzip from the disk")
 	assert.Equal(t, "cannot read gzip from the disk", outcome.Message)
 }
 
-func TestTheCookiesOfAJarAreSecrets(t *testing.T) {
+func TestOutcomeHidesCookiesOfJar(t *testing.T) {
 	t.Parallel()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)
@@ -96,7 +96,7 @@ func TestTheCookiesOfAJarAreSecrets(t *testing.T) {
 }
 
 // A redirect's own cookies are secrets too, on an error page as on a login page, which somebody else must recognize.
-func TestTheCookiesForAnotherHostAreSecrets(t *testing.T) {
+func TestOutcomeHidesCookiesForOtherHosts(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{200, 400} {
 		jar, err := cookiejar.New(nil)
@@ -120,7 +120,7 @@ func TestTheCookiesForAnotherHostAreSecrets(t *testing.T) {
 	}
 }
 
-func TestThePasswordForAProxyIsASecret(t *testing.T) {
+func TestOutcomeHidesPasswordForProxy(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusProxyAuthRequired)
@@ -135,7 +135,7 @@ func TestThePasswordForAProxyIsASecret(t *testing.T) {
 	assert.Equal(t, "([redacted]) ([redacted]) ([redacted]) ([redacted])", o.Message)
 }
 
-func TestTheAddressOfAProxyIsNotQuoted(t *testing.T) {
+func TestOutcomeHidesAddressOfProxy(t *testing.T) {
 	t.Parallel()
 	httpClient := &http.Client{Transport: &http.Transport{Proxy: func(*http.Request) (*url.URL, error) {
 		return nil, fmt.Errorf("invalid proxy address %q: %w", "http://ada:s3cret%zz@proxy.test", errors.New("parse")) // as net/http has it
@@ -152,7 +152,7 @@ type signingError struct{ key string }
 func (e signingError) Error() string { return "cannot sign: unexpected EOF (" + e.key + ")" }
 func (e signingError) Unwrap() error { return io.ErrUnexpectedEOF }
 
-func TestARedactedErrorShowsNoSecretHoweverItIsPrinted(t *testing.T) {
+func TestRedactedErrorPrintsNoSecret(t *testing.T) {
 	t.Parallel()
 	config := withHeaders("X-Planted", "s3cret")
 	config.Edit = func(context.Context, *http.Request) error {

@@ -47,7 +47,7 @@ type redirectError struct{ error }
 
 func (e *redirectError) Unwrap() error { return e.error }
 
-// crossesHost tells whether any request of the chain goes to another host than the first, or from https to http.
+// crossesHost reports whether any request of the chain goes to another host than the first, or from https to http.
 func crossesHost(chain []*http.Request) bool {
 	first := chain[0].URL
 	for _, request := range chain[1:] {

@@ -17,7 +17,7 @@ import (
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
-func TestARedirectIsFollowedIfTheMethodStays(t *testing.T) {
+func TestRedirectIsFollowedIfMethodStays(t *testing.T) {
 	t.Parallel()
 	const body = "{\"name\": \"caf\xc3\xa9\"}\n"
 	for _, tt := range []struct {
@@ -70,7 +70,7 @@ func TestARedirectIsFollowedIfTheMethodStays(t *testing.T) {
 	}
 }
 
-func TestCredentialsAndHeadersStayWithTheFirstHost(t *testing.T) {
+func TestRedirectKeepsCredentialsFromOtherHosts(t *testing.T) {
 	t.Parallel()
 	const first = "https://mlflow.test/a"
 	type chain map[string]redirect
@@ -219,7 +219,7 @@ func TestRedirectsEnd(t *testing.T) {
 	}
 }
 
-func TestARedirectWithoutALocationIsTheResponse(t *testing.T) {
+func TestRedirectWithoutLocationIsTheResponse(t *testing.T) {
 	t.Parallel()
 	w := &fake{respond: leading(map[string]redirect{"http://mlflow.test/a": {307, ""}})}
 	response, err := transport.New(transport.Config{HTTPClient: client(w)}).
@@ -228,7 +228,7 @@ func TestARedirectWithoutALocationIsTheResponse(t *testing.T) {
 	assert.Equal(t, 307, response.StatusCode)
 }
 
-func TestTheCallersPolicyIsAskedOfRedirectsThatWouldBeFollowed(t *testing.T) {
+func TestRedirectAsksTheCallersPolicy(t *testing.T) {
 	t.Parallel()
 	errNo := errors.New("no")
 	for _, tt := range []struct {
@@ -271,7 +271,7 @@ func TestTheCallersPolicyIsAskedOfRedirectsThatWouldBeFollowed(t *testing.T) {
 	}
 }
 
-func TestNoSecretOfALocationShowsInAnError(t *testing.T) {
+func TestRedirectErrorHidesSecretsOfLocation(t *testing.T) {
 	t.Parallel()
 	for _, location := range []string{
 		"http://me:s3cret@evil.test:port/?token=s3cret",

@@ -16,7 +16,7 @@ import (
 )
 
 // A body that cannot be had again is sent once, whole, or not at all.
-func TestABodyThatCannotBeRewoundIsSentOnce(t *testing.T) {
+func TestRequestBodyThatCannotBeRewoundIsSentOnce(t *testing.T) {
 	t.Parallel()
 	for _, r := range []response{{status: 503}, {status: 429}, {status: 401}, {err: refused()}} {
 		f := &fake{respond: inTurn(r)}
@@ -33,7 +33,7 @@ func TestABodyThatCannotBeRewoundIsSentOnce(t *testing.T) {
 	}
 }
 
-func TestTheBodyOfARequestIsClosedWhateverHappens(t *testing.T) {
+func TestRequestBodyIsAlwaysClosed(t *testing.T) {
 	t.Parallel()
 	for name, config := range map[string]transport.Config{
 		"sent":     {HTTPClient: client(&fake{})},
@@ -49,7 +49,7 @@ func TestTheBodyOfARequestIsClosedWhateverHappens(t *testing.T) {
 }
 
 // A request editor may change what it finds in place.
-func TestConfiguredHeadersAreCopiedForEachRequest(t *testing.T) {
+func TestRequestHeadersAreCopied(t *testing.T) {
 	t.Parallel()
 	f := &fake{}
 	configured := http.Header{"X-Team": {"vision"}}

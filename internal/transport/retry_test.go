@@ -36,7 +36,7 @@ func refused() error {
 	return &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 }
 
-func TestAnAttemptIsJudgedByWhatItMayHaveDone(t *testing.T) {
+func TestRetryFollowsSafetyAndOutcome(t *testing.T) {
 	t.Parallel()
 	const always, ifItMayRunTwice, never, thrice = "always", "if it may run twice", "never", "3 times if it may run twice"
 	for name, test := range map[string]struct {
@@ -91,7 +91,7 @@ func TestAnAttemptIsJudgedByWhatItMayHaveDone(t *testing.T) {
 	}
 }
 
-func TestOneAttemptTurnsRetriesOff(t *testing.T) {
+func TestRetryIsOffWithOneAttempt(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []transport.RetryPolicy{{}, {MaxAttempts: 1, MinBackoff: time.Second, MaxBackoff: time.Minute}} {
 		for _, a := range []response{{err: refused()}, {status: 429}, {status: 503}, {status: 400, body: database}} {
@@ -101,7 +101,7 @@ func TestOneAttemptTurnsRetriesOff(t *testing.T) {
 	}
 }
 
-func TestTheLastResponseIsReturned(t *testing.T) {
+func TestRetryReturnsTheLastResponse(t *testing.T) {
 	t.Parallel()
 	policy := quick
 	policy.MaxAttempts = 3
@@ -119,7 +119,7 @@ func TestTheLastResponseIsReturned(t *testing.T) {
 		})
 }
 
-func TestBackoffIsBoundedAndSpread(t *testing.T) {
+func TestBackoffIsLimitedAndSpread(t *testing.T) {
 	t.Parallel()
 	policy := transport.RetryPolicy{MaxAttempts: 12, MinBackoff: time.Second, MaxBackoff: 10 * time.Second}
 	least, most := time.Hour, time.Duration(0)
@@ -140,7 +140,7 @@ func TestBackoffIsBoundedAndSpread(t *testing.T) {
 	assert.Greater(t, most, 8*time.Second, "the longest of 280 random waits up to 10 s")
 }
 
-func TestJitterComesOnTop(t *testing.T) {
+func TestBackoffAddsJitter(t *testing.T) {
 	t.Parallel()
 	policy := transport.RetryPolicy{MaxAttempts: 100, Jitter: 10 * time.Second}
 	attempt(t, transport.Config{Retry: policy}, transport.Operation{}, []response{{status: 429}},
@@ -154,7 +154,7 @@ func TestJitterComesOnTop(t *testing.T) {
 		})
 }
 
-func TestHugeBackoffsDoNotOverflow(t *testing.T) {
+func TestBackoffDoesNotOverflow(t *testing.T) {
 	t.Parallel()
 	for _, policy := range []transport.RetryPolicy{
 		{MinBackoff: time.Second, MaxBackoff: math.MaxInt64},
@@ -195,7 +195,7 @@ func TestRetryAfterIsHonored(t *testing.T) {
 	}
 }
 
-func TestARetryAfterThatIsTooLongEndsTheCallAtOnce(t *testing.T) {
+func TestRetryAfterThatIsTooLongEndsTheCall(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, value := range []string{"61", "86400", "99999999999", now.Add(2 * time.Minute).Format(http.TimeFormat)} {
@@ -219,7 +219,7 @@ func TestARetryAfterThatIsTooLongEndsTheCallAtOnce(t *testing.T) {
 		})
 }
 
-func TestAWaitPastTheDeadlineEndsTheCallAtOnce(t *testing.T) {
+func TestRetryWaitPastDeadlineEndsTheCall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -234,7 +234,7 @@ func TestAWaitPastTheDeadlineEndsTheCallAtOnce(t *testing.T) {
 	})
 }
 
-func TestAContextThatEndsInAWaitKeepsTheResponse(t *testing.T) {
+func TestRetryWaitThatIsCanceledKeepsTheResponse(t *testing.T) {
 	t.Parallel()
 	for _, r := range []response{{status: 429, header: map[string]string{"Retry-After": "30"}}, {err: refused()}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -263,7 +263,7 @@ func TestAContextThatEndsInAWaitKeepsTheResponse(t *testing.T) {
 	}
 }
 
-func TestEachRetryHasTheTimeLimitToItself(t *testing.T) {
+func TestRetryHasTimeLimitOfItsOwn(t *testing.T) {
 	t.Parallel()
 	config := transport.Config{Retry: quick, Timeout: 5 * time.Second}
 	slow := response{takes: time.Hour}
@@ -333,7 +333,7 @@ func TestHasRun(t *testing.T) {
 	}
 }
 
-func TestNewCredentialsAreTriedOnce(t *testing.T) {
+func TestRetryTriesNewCredentialsOnce(t *testing.T) {
 	t.Parallel()
 	unauthorized := response{status: 401}
 	for name, test := range map[string]struct {
@@ -371,7 +371,7 @@ func TestNewCredentialsAreTriedOnce(t *testing.T) {
 	}
 }
 
-func TestATokenSourceThatHangsAfterARefusalEndsInTime(t *testing.T) {
+func TestRetryLimitsTimeOfTokenSource(t *testing.T) {
 	t.Parallel()
 	asked := 0
 	config := transport.Config{Timeout: 5 * time.Second, Authorization: func(ctx context.Context) (string, error) {
@@ -389,7 +389,7 @@ func TestATokenSourceThatHangsAfterARefusalEndsInTime(t *testing.T) {
 	})
 }
 
-func TestRetriesAreLogged(t *testing.T) {
+func TestLogHasRetries(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	config := transport.Config{Retry: quick, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
@@ -410,7 +410,7 @@ func TestRetriesAreLogged(t *testing.T) {
 }
 
 // A server that asks for a client certificate says so by an alert, which waiting does not change.
-func TestAnAlertIsFinal(t *testing.T) {
+func TestRetryStopsAtTLSAlert(t *testing.T) {
 	t.Parallel()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)

@@ -103,7 +103,7 @@ func (w *idleWatch) restart() {
 	}
 }
 
-// stop stops the time, while it is the caller that takes it.
+// stop stops the time, while it is the caller who takes it.
 func (w *idleWatch) stop() {
 	if w.timer != nil {
 		w.timer.Stop()
@@ -175,16 +175,16 @@ func (u *upload) close() {
 	u.rethrow()
 }
 
-// recoverPanic, deferred, turns a panic of the content into an error, since nobody could recover it on net/http's goroutine.
-func (u *upload) recoverPanic(err *error) {
-	value := recover()
+// panicError returns err, or an error for the value that the content panicked with, which rethrow continues: nobody could
+// recover it on net/http's goroutine.
+func (u *upload) panicError(value any, err error) error {
 	if value == nil {
-		return
+		return err
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.panicked = value
-	*err = errPanicked
+	return errPanicked
 }
 
 var errPanicked = errors.New("the content panicked")
@@ -226,7 +226,7 @@ func (b *uploadBody) Read(p []byte) (n int, err error) {
 		return 0, errBodyClosed
 	}
 	u := b.upload
-	defer u.recoverPanic(&err)
+	defer func() { err = u.panicError(recover(), err) }()
 	u.watch.stop()
 	n, err = b.content.Read(p)
 	u.watch.restart()
@@ -253,7 +253,7 @@ func (b *uploadBody) Close() (err error) {
 		return nil
 	}
 	b.closed = true
-	defer b.upload.recoverPanic(&err)
+	defer func() { err = b.upload.panicError(recover(), err) }()
 	return b.content.Close()
 }
 
@@ -283,7 +283,7 @@ func (d *download) Close() error {
 	return err
 }
 
-// A resumedDownload goes on where its body was cut, with requests for the rest, if the server says what that is the
+// A resumedDownload continues where its body was cut, with requests for the rest, if the server says what that is the
 // rest of.
 type resumedDownload struct {
 	call    *Call
@@ -326,7 +326,7 @@ func (d *resumedDownload) Read(p []byte) (int, error) {
 
 func (d *resumedDownload) Close() error { return d.body.Close() }
 
-// resume asks for the rest after an error. It returns the error if there is none to be had.
+// resume asks for the rest after an error. It returns the error if the rest cannot be had.
 func (d *resumedDownload) resume(broken error) error {
 	d.body.Close()
 	ctx := d.request.Context()

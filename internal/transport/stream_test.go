@@ -52,7 +52,7 @@ func begin(t *testing.T, c *transport.Client) (*transport.Call, io.ReadCloser) {
 }
 
 // A server that fails at first gets the content again, from its beginning.
-func TestAnUploadIsSentAgainFromTheBeginning(t *testing.T) {
+func TestUploadIsSentAgainFromTheBeginning(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var received []string
@@ -84,7 +84,7 @@ func TestAnUploadIsSentAgainFromTheBeginning(t *testing.T) {
 }
 
 // What can be read once is sent once, whatever becomes of it.
-func TestContentThatCanBeReadOnceIsSentOnce(t *testing.T) {
+func TestUploadThatCanBeReadOnceIsSentOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		requests := 0
@@ -104,7 +104,7 @@ func TestContentThatCanBeReadOnceIsSentOnce(t *testing.T) {
 }
 
 // Once an attempt is over, nothing reads its content any more: the next one begins to read it anew.
-func TestContentIsNotReadAfterItsAttempt(t *testing.T) {
+func TestUploadIsNotReadAfterItsAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, func(w http.ResponseWriter, _ *http.Request) { // responds without reading
@@ -135,7 +135,7 @@ func (z *zeros) Close() error {
 }
 
 // An error of the content is no lost connection.
-func TestAnErrorOfTheContentIsFinal(t *testing.T) {
+func TestUploadErrorOfContentIsFinal(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("the disk is broken")
 	for name, content := range map[string]*transport.Content{
@@ -181,7 +181,7 @@ func (r slowReader) Read(p []byte) (int, error) {
 }
 
 // A transfer may take longer than the time limit, as long as it moves. Time that the caller takes is not the server's.
-func TestTheTimeLimitIsForWhatStandsStill(t *testing.T) {
+func TestStreamTimeLimitIsForIdleTime(t *testing.T) {
 	t.Parallel()
 	const limit = 10 * time.Second
 	synctest.Test(t, func(t *testing.T) {
@@ -213,7 +213,7 @@ func TestTheTimeLimitIsForWhatStandsStill(t *testing.T) {
 	})
 }
 
-func TestATransferThatStandsStillEnds(t *testing.T) {
+func TestStreamThatStandsStillEnds(t *testing.T) {
 	t.Parallel()
 	const limit = 10 * time.Second
 	synctest.Test(t, func(t *testing.T) {
@@ -242,7 +242,7 @@ func TestATransferThatStandsStillEnds(t *testing.T) {
 	})
 }
 
-func TestTheCallersContextEndsATransfer(t *testing.T) {
+func TestStreamEndsWithTheCallersContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, func(w http.ResponseWriter, r *http.Request) {
@@ -294,7 +294,7 @@ func cuts(t *testing.T, content string, each int, change func(w http.ResponseWri
 	}, ranges
 }
 
-func TestADownloadThatIsCutGoesOn(t *testing.T) {
+func TestDownloadThatIsCutContinues(t *testing.T) {
 	t.Parallel()
 	content := strings.Repeat("0123456789", 7) + "."
 	for each := 1; each <= len(content); each++ {
@@ -312,7 +312,7 @@ func TestADownloadThatIsCutGoesOn(t *testing.T) {
 	}
 }
 
-func TestADownloadDoesNotGoOnWithSomethingElse(t *testing.T) {
+func TestDownloadDoesNotContinueWithAnotherFile(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(w http.ResponseWriter, request int){
 		"no ranges":     func(w http.ResponseWriter, _ int) { w.Header().Del("Accept-Ranges") },
@@ -343,7 +343,7 @@ func TestADownloadDoesNotGoOnWithSomethingElse(t *testing.T) {
 }
 
 // A server that cuts a download without sending anything is asked only as often as any other.
-func TestADownloadThatDoesNotMoveIsNotTriedForEver(t *testing.T) {
+func TestDownloadThatDoesNotMoveEnds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		handler, ranges := cuts(t, "content", 0, nil)
@@ -358,7 +358,7 @@ func TestADownloadThatDoesNotMoveIsNotTriedForEver(t *testing.T) {
 }
 
 // The storage is another host: it gets nothing that was meant for the server.
-func TestTheStorageIsSentNoSecrets(t *testing.T) {
+func TestStorageIsSentNoSecrets(t *testing.T) {
 	t.Parallel()
 	jar, err := cookiejar.New(nil)
 	require.NoError(t, err)

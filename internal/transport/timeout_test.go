@@ -57,7 +57,7 @@ func requireTimeout(t *testing.T, err error) {
 	assert.Contains(t, err.Error(), "http://mlflow.test/api/2.0/mlflow/runs/get")
 }
 
-func TestAnAttemptEndsAtItsTimeLimit(t *testing.T) {
+func TestAttemptEndsAtItsTimeLimit(t *testing.T) {
 	t.Parallel()
 	for name, server := range slowServers {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +79,7 @@ func TestAnAttemptEndsAtItsTimeLimit(t *testing.T) {
 	}
 }
 
-func TestAnErrorWhoseTextIsSlowIsOneNevertheless(t *testing.T) {
+func TestAttemptKeepsErrorStatusOfSlowBody(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, dripError)
@@ -103,7 +103,7 @@ func TestAnErrorWhoseTextIsSlowIsOneNevertheless(t *testing.T) {
 	})
 }
 
-func TestTheTimeLimitHoldsForFindingCredentialsToo(t *testing.T) {
+func TestAttemptTimeLimitIncludesTokenSource(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client := transport.New(transport.Config{
@@ -124,7 +124,7 @@ func TestTheTimeLimitHoldsForFindingCredentialsToo(t *testing.T) {
 	})
 }
 
-func TestEachAttemptHasTheTimeLimitToItself(t *testing.T) {
+func TestAttemptHasTimeLimitOfItsOwn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -139,7 +139,7 @@ func TestEachAttemptHasTheTimeLimitToItself(t *testing.T) {
 	})
 }
 
-func TestWithoutATimeLimitAnAttemptWaits(t *testing.T) {
+func TestAttemptWithoutTimeLimitWaits(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -152,7 +152,7 @@ func TestWithoutATimeLimitAnAttemptWaits(t *testing.T) {
 	})
 }
 
-func TestTheCallersDeadlineEndsAnAttempt(t *testing.T) {
+func TestAttemptEndsAtTheCallersDeadline(t *testing.T) {
 	t.Parallel()
 	for name, server := range slowServers {
 		t.Run(name, func(t *testing.T) {
@@ -172,7 +172,7 @@ func TestTheCallersDeadlineEndsAnAttempt(t *testing.T) {
 	}
 }
 
-func TestTheCallerCanCancelAnAttempt(t *testing.T) {
+func TestAttemptCanBeCanceled(t *testing.T) {
 	t.Parallel()
 	errStop := errors.New("the operator pressed stop")
 	for name, server := range slowServers {
@@ -198,7 +198,7 @@ func TestTheCallerCanCancelAnAttempt(t *testing.T) {
 	}
 }
 
-func TestACancelledContextSendsNothing(t *testing.T) {
+func TestAttemptWithCanceledContextSendsNothing(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -210,7 +210,7 @@ func TestACancelledContextSendsNothing(t *testing.T) {
 }
 
 // The time limits of net/http claim to be the deadline of the context, which they are not.
-func TestTimeLimitsOfTheCallersClientAreNoneOfTheCallersContext(t *testing.T) {
+func TestAttemptTellsTimeLimitFromCallersContext(t *testing.T) {
 	t.Parallel()
 	for name, server := range slowServers {
 		t.Run(name+" within http.Client.Timeout", func(t *testing.T) {

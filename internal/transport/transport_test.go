@@ -23,7 +23,7 @@ import (
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
-func TestEveryRequestHasWhatTheConfigurationSays(t *testing.T) {
+func TestRequestFollowsTheConfiguration(t *testing.T) {
 	t.Parallel()
 	w := &fake{}
 	c := transport.New(transport.Config{
@@ -55,7 +55,7 @@ func TestEveryRequestHasWhatTheConfigurationSays(t *testing.T) {
 	assert.Equal(t, before, request.Header, "the caller's request stays as it was")
 }
 
-func TestConfiguredHeadersWin(t *testing.T) {
+func TestRequestHeadersAreTheConfiguredOnes(t *testing.T) {
 	t.Parallel()
 	w := &fake{}
 	_, err := transport.New(transport.Config{
@@ -79,7 +79,7 @@ func TestConfiguredHeadersWin(t *testing.T) {
 	assert.Equal(t, "http://mlflow.test/a", w.visits[0].uri, "the server is another question")
 }
 
-func TestWithoutCredentialsNoneAreSent(t *testing.T) {
+func TestRequestWithoutCredentials(t *testing.T) {
 	t.Parallel()
 	for name, source := range map[string]func(context.Context) (string, error){
 		"no source":     nil,
@@ -93,7 +93,7 @@ func TestWithoutCredentialsNoneAreSent(t *testing.T) {
 	}
 }
 
-func TestNothingIsSentIfTheCredentialsCannotBeHad(t *testing.T) {
+func TestRequestIsNotSentWithoutCredentials(t *testing.T) {
 	t.Parallel()
 	errVault := errors.New("the vault is sealed")
 	w := &fake{}
@@ -108,7 +108,7 @@ func TestNothingIsSentIfTheCredentialsCannotBeHad(t *testing.T) {
 	assert.Equal(t, transport.NotSent, call.Outcome().Kind)
 }
 
-func TestABodyIsSentWithItsLength(t *testing.T) {
+func TestRequestBodyHasItsLength(t *testing.T) {
 	t.Parallel()
 	for _, length := range []int{2, 5000, 3_000_000} {
 		body := strings.Repeat("x", length)
@@ -125,7 +125,7 @@ func TestABodyIsSentWithItsLength(t *testing.T) {
 	}
 }
 
-func TestTheCallersHTTPClientStaysAsItIs(t *testing.T) {
+func TestHTTPClientOfCallerIsNotChanged(t *testing.T) {
 	t.Parallel()
 	theirs := &http.Client{Timeout: time.Hour, Transport: &fake{}}
 	before := *theirs
@@ -141,7 +141,7 @@ func TestTheCallersHTTPClientStaysAsItIs(t *testing.T) {
 	assert.Equal(t, 200, status, "what the caller changes later has no effect")
 }
 
-func TestConnectionErrorsHoldNoSecrets(t *testing.T) {
+func TestConnectionErrorHidesSecrets(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	t.Cleanup(server.Close)
@@ -188,7 +188,7 @@ func TestCleanErrorLeavesOthersAlone(t *testing.T) {
 	assert.Equal(t, io.EOF, transport.CleanError(io.EOF))
 }
 
-func TestEachAttemptIsLogged(t *testing.T) {
+func TestLogHasAttempts(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -237,7 +237,7 @@ func TestEachAttemptIsLogged(t *testing.T) {
 	})
 }
 
-func TestARouteThatMLflowDoesNotKnowIsNotLogged(t *testing.T) {
+func TestLogLeavesOutUnknownRoutes(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	c := transport.New(transport.Config{

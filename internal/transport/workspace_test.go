@@ -69,7 +69,7 @@ func always(status int, body string) func(int) response {
 
 const workspacesOn = `{"store_type": "SqlStore", "workspaces_enabled": true}`
 
-func TestAServerIsAskedForWorkspacesOnce(t *testing.T) {
+func TestWorkspaceProbeIsCached(t *testing.T) {
 	t.Parallel()
 	s := newTenancy(always(200, workspacesOn))
 	c := s.client(transport.RetryPolicy{})
@@ -83,7 +83,7 @@ func TestAServerIsAskedForWorkspacesOnce(t *testing.T) {
 	assert.EqualValues(t, 3, s.writes.Load())
 }
 
-func TestAServerIsAskedForWorkspacesOnceByAllTogether(t *testing.T) {
+func TestWorkspaceProbeIsShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newTenancy(func(int) response { return response{status: 200, body: workspacesOn, takes: time.Second} })
@@ -102,7 +102,7 @@ func TestAServerIsAskedForWorkspacesOnceByAllTogether(t *testing.T) {
 	})
 }
 
-func TestWithoutWorkspacesNothingIsWritten(t *testing.T) {
+func TestWorkspaceIsRequiredForWrites(t *testing.T) {
 	t.Parallel()
 	for name, info := range map[string]func(int) response{
 		"an older release":    always(404, "<!doctype html>"),
@@ -130,7 +130,7 @@ func TestWithoutWorkspacesNothingIsWritten(t *testing.T) {
 	}
 }
 
-func TestAResponseThatSaysNothingOfWorkspacesIsHandedOn(t *testing.T) {
+func TestWorkspaceProbeReturnsOtherResponses(t *testing.T) {
 	t.Parallel()
 	for _, a := range []response{
 		{status: 401, body: "who are you"},
@@ -161,7 +161,7 @@ func TestAResponseThatSaysNothingOfWorkspacesIsHandedOn(t *testing.T) {
 	}
 }
 
-func TestTheQuestionForWorkspacesIsRetried(t *testing.T) {
+func TestWorkspaceProbeIsRetried(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newTenancy(func(question int) response {
@@ -179,7 +179,7 @@ func TestTheQuestionForWorkspacesIsRetried(t *testing.T) {
 	})
 }
 
-func TestAContextCanEndWhileAnotherAsksForWorkspaces(t *testing.T) {
+func TestWorkspaceProbeWaitCanBeCanceled(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newTenancy(func(int) response { return response{status: 200, body: workspacesOn, takes: time.Minute} })
@@ -201,7 +201,7 @@ func TestAContextCanEndWhileAnotherAsksForWorkspaces(t *testing.T) {
 	})
 }
 
-func TestWithoutAWorkspaceNobodyIsAsked(t *testing.T) {
+func TestWorkspaceProbeIsLeftOutWithoutWorkspace(t *testing.T) {
 	t.Parallel()
 	w := &fake{}
 	_, err := transport.New(transport.Config{HTTPClient: client(w)}).Do(newRequest(t, http.MethodGet, "http://mlflow.test/a", ""))
@@ -211,7 +211,7 @@ func TestWithoutAWorkspaceNobodyIsAsked(t *testing.T) {
 }
 
 // A server may be replaced by an older release, which would write into the default workspace.
-func TestAServerIsAskedForWorkspacesAgain(t *testing.T) {
+func TestWorkspaceProbeIsSentAgainAfterTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newTenancy(func(question int) response {
@@ -231,7 +231,7 @@ func TestAServerIsAskedForWorkspacesAgain(t *testing.T) {
 }
 
 // All that wait get the result of one question, even if it fails.
-func TestAFailedQuestionForWorkspacesFailsAllThatWait(t *testing.T) {
+func TestWorkspaceProbeThatFailsFailsAllThatWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newTenancy(func(int) response { return response{err: refused(), takes: 100 * time.Millisecond} })
@@ -255,7 +255,7 @@ func TestAFailedQuestionForWorkspacesFailsAllThatWait(t *testing.T) {
 }
 
 // If the call that asks is given up, another one asks.
-func TestAQuestionForWorkspacesThatIsGivenUpIsAskedByAnother(t *testing.T) {
+func TestWorkspaceProbeThatIsCanceledIsSentByAnother(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newTenancy(func(int) response { return response{status: 200, body: workspacesOn, takes: time.Second} })
@@ -273,7 +273,7 @@ func TestAQuestionForWorkspacesThatIsGivenUpIsAskedByAnother(t *testing.T) {
 }
 
 // The question takes the path that calls take, which may have slashes that a proxy needs.
-func TestTheQuestionForWorkspacesTakesThePathOfCalls(t *testing.T) {
+func TestWorkspaceProbeTakesThePathOfCalls(t *testing.T) {
 	t.Parallel()
 	f := &fake{respond: inTurn(response{status: 200, body: workspacesOn})}
 	c := transport.New(transport.Config{
@@ -283,7 +283,7 @@ func TestTheQuestionForWorkspacesTakesThePathOfCalls(t *testing.T) {
 	assert.Equal(t, "http://mlflow.test/a//b/api/3.0/mlflow/server-info", f.visits[0].uri)
 }
 
-func TestTheWorkspaceGoesAlongWithARedirect(t *testing.T) {
+func TestWorkspaceHeaderFollowsRedirects(t *testing.T) {
 	t.Parallel()
 	f := &fake{respond: func(_ int, v visit) response {
 		switch v.path {

@@ -172,7 +172,7 @@ func (r *Reader) enter(bracket byte, kind string) bool {
 	return true
 }
 
-// first tells whether anything comes before the closing bracket, which it reads otherwise.
+// first reports whether anything comes before the closing bracket, which it reads otherwise.
 func (r *Reader) first(bracket byte) bool {
 	if r.peek() != bracket {
 		return r.err == nil

@@ -212,7 +212,7 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// foldsNames tells whether there is text in data that may be the name of a member in another case.
+// foldsNames reports whether there is text in data that may be the name of a member in another case.
 func foldsNames(data []byte) bool {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	for {

@@ -75,7 +75,7 @@ var isPlain = func() (plain [256]bool) {
 	return plain
 }()
 
-// check tells whether what is between quotes is text.
+// check reports whether what is between quotes is text.
 func (r *Reader) check(raw []byte, ascii, escaped bool) bool {
 	if !ascii && !utf8.Valid(raw) {
 		r.fail("is not UTF-8")

@@ -13,7 +13,7 @@ import (
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
-func TestAtMost8ConnectionsAreOpenedToAHost(t *testing.T) {
+func TestDefaultTransportOpensAtMost8Connections(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -47,7 +47,7 @@ func TestAtMost8ConnectionsAreOpenedToAHost(t *testing.T) {
 	})
 }
 
-func TestIdleConnectionsAreClosedAfter4Seconds(t *testing.T) {
+func TestDefaultTransportClosesIdleConnectionsAfter4Seconds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") })
@@ -66,7 +66,7 @@ func TestIdleConnectionsAreClosedAfter4Seconds(t *testing.T) {
 	})
 }
 
-func TestNoConnectionIsOpenedAheadOfUse(t *testing.T) {
+func TestDefaultTransportOpensNoConnectionAhead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") })
@@ -82,7 +82,7 @@ func TestNoConnectionIsOpenedAheadOfUse(t *testing.T) {
 	})
 }
 
-func TestTheDefaultTransportIsOurOwn(t *testing.T) {
+func TestDefaultTransportIsOurOwn(t *testing.T) {
 	t.Parallel()
 	theirs := http.DefaultTransport.(*http.Transport)
 	before := theirs.Clone()
@@ -96,7 +96,7 @@ func TestTheDefaultTransportIsOurOwn(t *testing.T) {
 }
 
 // Programs put tracing or mocks in place of net/http's transport. This test does, and can't run beside others.
-func TestADefaultTransportOfAnotherTypeIsNoTrouble(t *testing.T) {
+func TestDefaultTransportOfAnotherType(t *testing.T) {
 	theirs := http.DefaultTransport
 	t.Cleanup(func() { http.DefaultTransport = theirs })
 	http.DefaultTransport = &fake{}

@@ -13,7 +13,7 @@ import (
 
 // Net/http sends a request without a body again over HTTP/2 for ever, after a GOAWAY, and before Go 1.27 after a stream's
 // PROTOCOL_ERROR. Each attempt is at most two requests, or three if one was on its way when the attempt ended.
-func TestAGetIsNotReplayedForEverOverHTTP2(t *testing.T) {
+func TestHTTP2ReplaysOfGetEnd(t *testing.T) {
 	t.Parallel()
 	for name, react := range map[string]func(net.Conn, uint32){
 		"PROTOCOL_ERROR": resetWith(protocolError), "REFUSED_STREAM": resetWith(refusedStream), "GOAWAY": goAway,
