@@ -41,6 +41,6 @@
 //
 // A transfer may take any time as long as it moves: WithTimeout limits how long nothing may move. Time that the reader
 // or the caller takes does not count. Requests are retried as package tracking describes, since all may run twice.
-// Content that can be read again is sent again, from its beginning; a download that was cut goes on where it was, if
-// the server can send a part of a file.
+// Content that can be read again is sent again, from its beginning; a download that was cut continues where it was cut,
+// if the server can send a part of a file.
 package artifacts
