@@ -20,6 +20,9 @@
 //     S3; other servers take files of 1 byte to 10 MiB. All else is [tracking.ErrUnsupported], and so is
 //     DeleteArtifact. Nothing is ever written to a folder of the client's own machine because a server names it.
 //
+// How large a file must be to go in parts, and how large a part is, are settings of the environment, without an option:
+// MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE and MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE.
+//
 // Hosts of presigned URLs, and a host that the artifact URI of a run names, are sent no credentials, no configured
 // headers, no workspace, no cookies, and nothing that a request editor adds, unless the host is that of the tracking
 // URI.
