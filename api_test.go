@@ -218,7 +218,7 @@ func (a *api) listing(t *testing.T) string {
 	return text.String()
 }
 
-func TestAnExportedStrangerIsFound(t *testing.T) {
+func TestAPIFindsForeignTypes(t *testing.T) {
 	t.Parallel()
 	const imports = "package p\nimport (\"iter\"; \"" + rootPath + "/gen\"; \"" + rootPath + "/internal/wire\")\n"
 	for code, want := range map[string]string{
@@ -258,7 +258,7 @@ func TestAnExportedStrangerIsFound(t *testing.T) {
 }
 
 // A user's program must link nothing that only tests need.
-func TestAProgramLinksNoTestingCode(t *testing.T) {
+func TestProgramLinksNoTestingCode(t *testing.T) {
 	t.Parallel()
 	output, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".", "./tracking", "./artifacts").Output()
 	require.NoError(t, err)
@@ -274,7 +274,7 @@ func TestAProgramLinksNoTestingCode(t *testing.T) {
 }
 
 // A user's program inherits this module, the generator's runtime, and what that needs.
-func TestAProgramLinksFewModules(t *testing.T) {
+func TestProgramLinksFewModules(t *testing.T) {
 	t.Parallel()
 	output, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", "./...").Output()
 	require.NoError(t, err)

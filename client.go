@@ -55,6 +55,12 @@
 //
 // A call ends when its context does. In addition, [WithTimeout] limits each attempt, and [WithRetry] the number of
 // attempts. Package tracking says which requests are retried, and when.
+//
+// # Versions
+//
+// Semantic versioning covers the names and signatures of packages mlflow, tracking, artifacts and mlflowtest, and that an
+// error keeps matching its sentinel. It does not cover the default retry policy, the texts of errors, what is logged,
+// package gen and the packages below internal. A spool is read by later releases, but not always by older ones.
 package mlflow
 
 import (

@@ -20,6 +20,9 @@
 //     S3; other servers take files of 1 byte to 10 MiB. All else is [tracking.ErrUnsupported], and so is
 //     DeleteArtifact. Nothing is ever written to a folder of the client's own machine because a server names it.
 //
+// How large a file must be to go in parts, and how large a part is, are settings of the environment, without an option:
+// MLFLOW_MULTIPART_UPLOAD_MINIMUM_FILE_SIZE and MLFLOW_MULTIPART_UPLOAD_CHUNK_SIZE.
+//
 // Hosts of presigned URLs, and a host that the artifact URI of a run names, are sent no credentials, no configured
 // headers, no workspace, no cookies, and nothing that a request editor adds, unless the host is that of the tracking
 // URI.
@@ -41,6 +44,6 @@
 //
 // A transfer may take any time as long as it moves: WithTimeout limits how long nothing may move. Time that the reader
 // or the caller takes does not count. Requests are retried as package tracking describes, since all may run twice.
-// Content that can be read again is sent again, from its beginning; a download that was cut goes on where it was, if
-// the server can send a part of a file.
+// Content that can be read again is sent again, from its beginning; a download that was cut continues where it was cut,
+// if the server can send a part of a file.
 package artifacts

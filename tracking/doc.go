@@ -2,7 +2,8 @@
 //
 // An experiment groups runs. A run holds params, whose values never change; metrics, each with a history of values;
 // tags; and the datasets that it has used. A [Client] comes from the Tracking method of mlflow.Client. It keeps no
-// state between calls: there is no active run, and every call names its experiment or run.
+// state between calls: there is no active run, and every call names its experiment or run, by [Experiment].ID or
+// [RunInfo].RunID.
 //
 // # Success
 //
@@ -30,7 +31,9 @@
 //
 // A search returns one page, of at most 1000 results by default, and a token for the next page. Only an empty token
 // marks the last page: other pages can be empty too. [Client.AllExperiments] and [Client.AllRuns] fetch one page after
-// the other, and [Client.AllMetrics] does for the history of a metric.
+// the other, and [Client.AllMetrics] does for the history of a metric. How many results a page has is set by the option
+// that is named as MLflow names it there: [WithExperimentsMaxResults], [WithRunsMaxResults] or [WithHistoryPageSize].
+// ([WithMaxPoints] is no page: it says how many points a sample of a history has.)
 //
 // # Retries
 //

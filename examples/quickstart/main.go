@@ -89,7 +89,7 @@ func trackTraining(ctx context.Context, client *tracking.Client, experimentID st
 		loss := model.step(data, rate)
 		history = append(history, tracking.Metric{Key: "loss", Value: loss, Timestamp: time.Now(), Step: epoch})
 	}
-	// One request for all epochs. A training whose epochs take minutes would call LogMetric after each instead.
+	// One request for all epochs. A training loop whose epochs take minutes would call LogMetric after each instead.
 	if err := client.LogBatch(ctx, runID, history, nil, nil); err != nil {
 		return err
 	}

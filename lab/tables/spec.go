@@ -2,6 +2,7 @@ package tables
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -15,6 +16,21 @@ type endpoint struct {
 }
 
 const oldestRelease = "2.9"
+
+// Routes returns method and path of each operation that package tracking has a method for, by the method's name.
+func Routes(root string) (map[string]string, error) {
+	spec, err := readSpec(filepath.Join(root, "openapi", "mlflow.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	routes := make(map[string]string)
+	for name, e := range spec {
+		if !e.artifact {
+			routes[name] = e.route
+		}
+	}
+	return routes, nil
+}
 
 // readSpec returns the operations of an OpenAPI document by their operationId.
 func readSpec(file string) (map[string]endpoint, error) {

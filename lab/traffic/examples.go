@@ -32,7 +32,7 @@ func WithExamples(document, root string) (string, error) {
 }
 
 var (
-	examples  = regexp.MustCompile(`\n  examples:\n(?:(?: {4}.*)?\n)*`)
+	examples  = regexp.MustCompile(`\n {2}examples:\n(?:(?: {4}.*)?\n)*`)
 	component = regexp.MustCompile(`(?m)^ {4}(\w+):\n(?: {6}summary: .*\n)? {6}(.*)\n`)
 	source    = regexp.MustCompile(`^description: Recorded in \S+, (request|response) \d+\.$`)
 	useOf     = regexp.MustCompile(`examples: \{(\w+): `)
