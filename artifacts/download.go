@@ -147,7 +147,7 @@ func (d *fileDownload) downloads() transport.Operation {
 	return operation
 }
 
-// get opens a file at a server of MLflow's, which sends it as an attachment. A login page is none.
+// get opens a file at a server of MLflow's, which sends it as an attachment. A login page is not one.
 func (d *fileDownload) get(server endpoint, send func(gen.Client) (*http.Response, error)) (io.ReadCloser, error) {
 	call := server.client.Streams().NewCall(d.downloads())
 	response, err := send(gen.Client{Server: server.url, Client: call})
@@ -170,7 +170,7 @@ func isAttachment(response *http.Response) bool {
 	return strings.HasPrefix(response.Header.Get("Content-Disposition"), "attachment;")
 }
 
-// getURL opens a file at a URL that the server makes, and makes anew if the download has to go on later. It is asked for
+// getURL opens a file at a URL that the server makes, and makes anew if the download has to continue later. It is asked for
 // once if there is another way.
 func (d *fileDownload) getURL(presign func() (*http.Request, error), once bool) (io.ReadCloser, error) {
 	request, err := presign()

@@ -26,7 +26,7 @@ func newFolder() *folder {
 	return &folder{folders: map[string]*folder{}, files: map[string]*file{}}
 }
 
-// etag returns what tells contents apart.
+// etag returns what differs between contents.
 func (f *file) etag() string {
 	sum := sha256.Sum256(f.content)
 	return `"` + hex.EncodeToString(sum[:16]) + `"`

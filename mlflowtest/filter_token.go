@@ -41,7 +41,7 @@ var (
 	afterNumber       = regexp.MustCompile(`^[\pL_]`)
 )
 
-// tokenize divides a filter or an order into tokens. Space is none.
+// tokenize divides a filter or an order into tokens. Space is not a token.
 func tokenize(text string) []token {
 	var tokens []token
 	for {

@@ -141,7 +141,7 @@ func lowerASCII(text string) string {
 
 // like reports whether a pattern matches text: % stands for any text, and _ for any character.
 func like(text, pattern string) bool {
-	// Where to go on if what follows the last % does not match.
+	// Where to continue if what follows the last % does not match.
 	retryText, retryPattern := "", ""
 	canRetry := false
 	for text != "" || pattern != "" {

@@ -7,7 +7,7 @@ import (
 )
 
 // A message is a request as protobuf sees it: MLflow turns JSON and queries into messages of types with typed fields.
-// What cannot be converted ends the conversion, and the server goes on with what it had until then.
+// What cannot be converted ends the conversion, and the server continues with what it had until then.
 type message struct {
 	*messageType
 	values []any // one for each field; nil if it is not set
@@ -67,7 +67,7 @@ func (m *message) read(value any) bool {
 	case *object:
 		members = value
 	case string:
-		return true // protobuf takes each character for the name of a field, of which there is none
+		return true // protobuf takes each character for the name of a field, and no field has it
 	case []any:
 		return m.readNames(value)
 	default:

@@ -28,7 +28,7 @@ func WithClock(now func() time.Time) Option {
 }
 
 // WithSeed makes the server give the same IDs, run names and times for the same calls in the same order, as golden files
-// need it. Unless WithClock sets another clock, it starts at 2026-01-01 00:00 UTC and goes on by a millisecond each time
+// need it. Unless WithClock sets another clock, it starts at 2026-01-01 00:00 UTC and advances by a millisecond each time
 // the server reads it.
 func WithSeed(seed uint64) Option {
 	return option(func(c *config) {

@@ -45,7 +45,7 @@ import (
 // What the server refuses is a [BatchFailure]: a bad key, a param that has another value already, a run that is missing
 // or deleted, a permission that is lacking. A refused batch is divided until the culprit is alone; its neighbors are
 // stored. A database's BAD_REQUEST and a 500 with an error code may mean either: the batch is sent again for about a
-// minute, while other runs go on, and is then treated as refused. Each failure is passed to the handler, if there is
+// minute, while other runs continue, and is then treated as refused. Each failure is passed to the handler, if there is
 // one, and is returned by the next Flush or Close.
 type Batcher struct {
 	client *Client

@@ -21,7 +21,7 @@ func (s RunStatus) known() bool {
 	return false
 }
 
-// isFinal tells whether the run is over.
+// isFinal reports whether the run is over.
 func (s RunStatus) isFinal() bool {
 	switch s {
 	case RunStatusFinished, RunStatusFailed, RunStatusKilled:

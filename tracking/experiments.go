@@ -97,7 +97,7 @@ func (c *Client) activeExperiment(ctx context.Context, op, name string) (*Experi
 	return experiment, nil
 }
 
-// mayExist tells, of an error of a request that creates an experiment, whether the experiment can be there: the server
+// mayExist reports, of an error of a request that creates an experiment, whether the experiment can be there: the server
 // says so, it passes on a refusal of its database, or its response was lost.
 func mayExist(err error) bool {
 	var failure *Error
@@ -216,7 +216,7 @@ func (c *Client) DeleteExperimentTag(ctx context.Context, experimentID, key stri
 	return do(ctx, c, deleteExperimentTag, gen.DeleteExperimentTagRequest{ExperimentID: experimentID, Key: key})
 }
 
-// sameExperiment tells whether two IDs are the same: SQL stores take "00" and " 0" for "0".
+// sameExperiment reports whether two IDs are the same: SQL stores take "00" and " 0" for "0".
 func sameExperiment(a, b string) bool {
 	if a == b {
 		return true

@@ -28,3 +28,11 @@ func exported[Request, Response any](o operation[Request, Response], route strin
 func AllPages(ctx context.Context, fetch func(ctx context.Context, token string) (items []int, next string, err error)) iter.Seq2[int, error] {
 	return allPages(ctx, "AllRuns", fetch)
 }
+
+// The tags by which CreateRun finds a run by its key.
+const (
+	IdempotencyKeyTag   = idempotencyKeyTag
+	IdempotencyNonceTag = idempotencyNonceTag
+	IdempotencyUserTag  = idempotencyUserTag
+	IdempotencyDoomTag  = idempotencyDoomTag
+)

@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
-	"github.com/mlflow-go/mlflow/internal/wire"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -255,8 +254,8 @@ func (w *faultyServer) run(route string, body []byte) (status int, reply string)
 	case strings.HasSuffix(route, "/runs/search"):
 		var found []string
 		for _, run := range w.runs {
-			key, tagged := run.tags[wire.IdempotencyKeyTag]
-			filter := "tags." + wire.IdempotencyKeyTag + " = '" + key + "'"
+			key, tagged := run.tags[tracking.IdempotencyKeyTag]
+			filter := "tags." + tracking.IdempotencyKeyTag + " = '" + key + "'"
 			if !run.deleted && (w.ignoresFilters || (tagged && request.Filter == filter)) {
 				found = append(found, run.json())
 			}

@@ -13,22 +13,6 @@ import (
 	"github.com/mlflow-go/mlflow/internal/failure"
 )
 
-// A MetricHistoryOption is an option of [Client.GetMetricHistory] and [Client.AllMetrics].
-type MetricHistoryOption interface {
-	applyToMetricHistory(*metricHistorySettings)
-}
-
-type metricHistorySettings struct{ pageSize int }
-
-type historyPageSize int
-
-func (n historyPageSize) applyToMetricHistory(s *metricHistorySettings) { s.pageSize = int(n) }
-
-// WithHistoryPageSize sets how many values of a metric are requested at once. The default is 25,000; 0, a negative
-// number, and one that an int32 cannot hold are refused with [ErrInvalidArgument]. It does not limit how many there are
-// in all. MLflow before 3.1.1 ignores it.
-func WithHistoryPageSize(n int) MetricHistoryOption { return historyPageSize(n) }
-
 // defaultHistoryPageSize is what Python's client requests. A page of that size has 2.5 MB, and takes a server a second.
 const defaultHistoryPageSize = 25000
 
@@ -116,31 +100,6 @@ func (c *Client) metricHistoryPage(ctx context.Context, runID, key string, size 
 	return send(ctx, c, getMetricHistory, &gen.GetMetricHistoryParams{
 		RunID: runID, MetricKey: key, MaxResults: int32(size), PageToken: token,
 	}, toMetricPage)
-}
-
-// A SampleOption is an option of [Client.SampleMetricHistory].
-type SampleOption interface{ applyToSample(*sampleSettings) }
-
-type sampleSettings struct {
-	first, last *int64
-	maxPoints   *int
-}
-
-type sampleOption func(*sampleSettings)
-
-func (o sampleOption) applyToSample(s *sampleSettings) { o(s) }
-
-// WithStepRange leaves out the values at steps before the first and after the last. MLflow 2.11, and no other release,
-// goes through all numbers of the range, and ends a request that takes more than 30 seconds: give it no range of more than
-// some millions of steps.
-func WithStepRange(first, last int64) SampleOption {
-	return sampleOption(func(s *sampleSettings) { s.first, s.last = &first, &last })
-}
-
-// WithMaxPoints sets how many values of each run to return. The default is 2500, which is also the most that servers
-// accept; numbers below 1 are refused before anything is sent.
-func WithMaxPoints(n int) SampleOption {
-	return sampleOption(func(s *sampleSettings) { s.maxPoints = &n })
 }
 
 const (

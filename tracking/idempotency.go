@@ -10,11 +10,18 @@ import (
 	"time"
 
 	"github.com/mlflow-go/mlflow/gen"
-	"github.com/mlflow-go/mlflow/internal/wire"
 )
 
 // grace is how long a request whose response was lost is given to show its effect: a busy server may have it in a queue.
 const grace = 2 * time.Second
+
+// The tags of a run that CreateRun with an idempotency key sets.
+const (
+	idempotencyKeyTag   = "mlflow_go.idempotency_key"
+	idempotencyNonceTag = "mlflow_go.idempotency_nonce"      // of the call that created the run
+	idempotencyUserTag  = "mlflow_go.idempotency_used_by"    // the nonce of a later call that found the run and returned it
+	idempotencyDoomTag  = "mlflow_go.idempotency_deleted_by" // the nonce of a call that is about to delete the run
+)
 
 // A keyedCreate is a call of CreateRun that has an idempotency key.
 type keyedCreate struct {
@@ -33,7 +40,7 @@ func (c *Client) createOnce(ctx context.Context, request gen.CreateRunRequest, t
 	if existing != nil || err != nil {
 		return existing, err
 	}
-	k.request.Tags = runTags(merged(tags, map[string]string{wire.IdempotencyKeyTag: key, wire.IdempotencyNonceTag: k.nonce}))
+	k.request.Tags = runTags(merged(tags, map[string]string{idempotencyKeyTag: key, idempotencyNonceTag: k.nonce}))
 	call := createRun.newReconciledCall(c, k.hasRun)
 	run, err := sendCall(ctx, c, createRun, call, k.request, toCreated(k.request))
 	mayBeLate := k.lost // attempts that may still run, or have
@@ -73,7 +80,7 @@ func (k *keyedCreate) adopt(ctx context.Context) (*Run, error) {
 // one of them sees it, whatever happens in between.
 func (k *keyedCreate) use(ctx context.Context, run *Run) (*Run, error) {
 	id := run.Info.RunID
-	err := k.client.SetTag(ctx, id, wire.IdempotencyUserTag, k.nonce)
+	err := k.client.SetTag(ctx, id, idempotencyUserTag, k.nonce)
 	if errors.Is(err, ErrPermissionDenied) {
 		return run, nil
 	}
@@ -84,14 +91,14 @@ func (k *keyedCreate) use(ctx context.Context, run *Run) (*Run, error) {
 	if err != nil {
 		return nil, renamed(err, createRun.name)
 	}
-	_, doomed := current.Data.Tags[wire.IdempotencyDoomTag]
+	_, doomed := current.Data.Tags[idempotencyDoomTag]
 	if doomed || current.Info.LifecycleStage == LifecycleStageDeleted {
 		return nil, nil
 	}
 	return current, nil
 }
 
-// hasRun tells, after an attempt whose response was lost, whether the server has run it or one before it.
+// hasRun reports, after an attempt whose response was lost, whether the server has run it or one before it.
 func (k *keyedCreate) hasRun(ctx context.Context) (bool, error) {
 	k.lost++
 	own, err := k.own(ctx)
@@ -130,7 +137,7 @@ func (k *keyedCreate) deleteOthers(ctx context.Context, kept *Run) error {
 
 // deleteUnused deletes a run of this call, unless another one has begun to use it. See use.
 func (k *keyedCreate) deleteUnused(ctx context.Context, id string) error {
-	if err := k.client.SetTag(ctx, id, wire.IdempotencyDoomTag, k.nonce); err != nil {
+	if err := k.client.SetTag(ctx, id, idempotencyDoomTag, k.nonce); err != nil {
 		return err
 	}
 	run, err := k.client.GetRun(ctx, id)
@@ -138,14 +145,14 @@ func (k *keyedCreate) deleteUnused(ctx context.Context, id string) error {
 		return err
 	}
 	if k.isUsed(*run) {
-		return k.client.DeleteTag(ctx, id, wire.IdempotencyDoomTag)
+		return k.client.DeleteTag(ctx, id, idempotencyDoomTag)
 	}
 	return k.client.DeleteRun(ctx, id)
 }
 
-// isUsed tells whether anything was done with a run since this call created it.
+// isUsed reports whether anything was done with a run since this call created it.
 func (k *keyedCreate) isUsed(run Run) bool {
-	_, adopted := run.Data.Tags[wire.IdempotencyUserTag]
+	_, adopted := run.Data.Tags[idempotencyUserTag]
 	return adopted || run.Info.Status != RunStatusRunning || len(run.Data.Metrics) > 0 || len(run.Data.Params) > 0
 }
 
@@ -157,7 +164,7 @@ func (k *keyedCreate) own(ctx context.Context) ([]Run, error) {
 	case <-time.After(grace):
 	}
 	runs, err := k.search(ctx)
-	return slices.DeleteFunc(runs, func(run Run) bool { return run.Data.Tags[wire.IdempotencyNonceTag] != k.nonce }), err
+	return slices.DeleteFunc(runs, func(run Run) bool { return run.Data.Tags[idempotencyNonceTag] != k.nonce }), err
 }
 
 // search returns the active runs that have the key, by their IDs. A server that ignores the filter may return others.
@@ -166,13 +173,13 @@ func (k *keyedCreate) search(ctx context.Context) ([]Run, error) {
 	if strings.Contains(k.key, quote) {
 		quote = `"`
 	}
-	filter := WithRunsFilter("tags." + wire.IdempotencyKeyTag + " = " + quote + k.key + quote)
+	filter := WithRunsFilter("tags." + idempotencyKeyTag + " = " + quote + k.key + quote)
 	list, err := k.client.SearchRuns(ctx, []string{k.request.ExperimentID}, filter)
 	if err != nil {
 		return nil, err
 	}
 	runs := slices.DeleteFunc(list.Runs, func(run Run) bool {
-		key, tagged := run.Data.Tags[wire.IdempotencyKeyTag]
+		key, tagged := run.Data.Tags[idempotencyKeyTag]
 		return !tagged || key != k.key || !sameExperiment(run.Info.ExperimentID, k.request.ExperimentID)
 	})
 	slices.SortFunc(runs, func(a, b Run) int { return strings.Compare(a.Info.RunID, b.Info.RunID) })

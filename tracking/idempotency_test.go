@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
-	"github.com/mlflow-go/mlflow/internal/wire"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -29,7 +28,7 @@ func createK1(t *testing.T, client *tracking.Client) (*tracking.Run, error) {
 // addRun has the server hold a run with the key "k1", made by the call with the nonce.
 func (w *faultyServer) addRun(id, nonce string) {
 	w.runs = append(w.runs, storedRun{id: id, tags: map[string]string{
-		wire.IdempotencyKeyTag: "k1", wire.IdempotencyNonceTag: nonce,
+		tracking.IdempotencyKeyTag: "k1", tracking.IdempotencyNonceTag: nonce,
 	}})
 }
 
@@ -95,7 +94,7 @@ func TestALateDuplicateIsDeletedUnlessItIsUsed(t *testing.T) {
 				time.AfterFunc(grace+1600*time.Millisecond, func() {
 					w.mu.Lock()
 					defer w.mu.Unlock()
-					w.runs[len(w.runs)-1].tags[wire.IdempotencyUserTag] = "another nonce"
+					w.runs[len(w.runs)-1].tags[tracking.IdempotencyUserTag] = "another nonce"
 				})
 			}
 			run, err := createK1(t, client)
@@ -121,7 +120,7 @@ func TestARunThatIsAdoptedAsItIsToBeDeletedStays(t *testing.T) {
 				lost = true
 				return fault{late: "r0", after: grace + 3*time.Second/2, response: abort}
 			case strings.HasSuffix(route, "/runs/set-tag"), strings.HasSuffix(route, "/runs/delete"):
-				w.runs[1].tags[wire.IdempotencyUserTag] = "another nonce"
+				w.runs[1].tags[tracking.IdempotencyUserTag] = "another nonce"
 			}
 			return fault{}
 		}
@@ -130,7 +129,7 @@ func TestARunThatIsAdoptedAsItIsToBeDeletedStays(t *testing.T) {
 		assert.Equal(t, "r1", run.Info.RunID)
 		assert.Empty(t, w.deleted())
 		assert.Equal(t, "r0", w.runs[1].id)
-		assert.NotContains(t, w.runs[1].tags, wire.IdempotencyDoomTag, "later calls may find it")
+		assert.NotContains(t, w.runs[1].tags, tracking.IdempotencyDoomTag, "later calls may find it")
 	})
 }
 
@@ -142,7 +141,7 @@ func TestARunThatIsToBeDeletedIsNotAdopted(t *testing.T) {
 			w.addRun("r0", "another nonce")
 			w.onRequest = func(route string) fault {
 				if strings.HasSuffix(route, when) {
-					w.runs[0].tags[wire.IdempotencyDoomTag] = "another nonce"
+					w.runs[0].tags[tracking.IdempotencyDoomTag] = "another nonce"
 				}
 				return fault{}
 			}

@@ -14,7 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
-	"github.com/mlflow-go/mlflow/internal/wire"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -38,7 +37,7 @@ func overlap(t *testing.T, seed uint64) {
 	w.ignoresFilters = random.IntN(4) == 0
 	w.newID = func() string { return fmt.Sprintf("%08x", servers.Uint32()) }
 	others := map[string]map[string]string{
-		"00": {"model": "iris"}, "zz": {wire.IdempotencyKeyTag: "k2", wire.IdempotencyNonceTag: "another nonce"},
+		"00": {"model": "iris"}, "zz": {tracking.IdempotencyKeyTag: "k2", tracking.IdempotencyNonceTag: "another nonce"},
 	}
 	for id, tags := range others {
 		w.runs = append(w.runs, storedRun{id: id, tags: maps.Clone(tags)})

@@ -33,40 +33,38 @@ func (c *Client) CreateRun(ctx context.Context, experimentID string, opts ...Cre
 	for _, option := range opts {
 		option.applyToCreateRun(&s)
 	}
-	if err := require(createRun.name, "experiment ID", experimentID); err != nil {
-		return nil, err
-	}
-	name, err := s.runName.get(createRun.name)
-	if err != nil {
-		return nil, err
-	}
-	if err := requireTime(createRun.name, "start time", s.startTime); err != nil {
-		return nil, err
-	}
-	if err := s.parentRun.check(createRun.name); err != nil {
-		return nil, err
-	}
-	if err := requireTagKeys(createRun.name, s.tags); err != nil {
-		return nil, err
-	}
-	key, err := s.idempotencyKey.get(createRun.name)
+	request, key, err := s.request(createRun.name, experimentID)
 	if err != nil {
 		return nil, err
 	}
 	if err := c.checkTags(createRun.name, s.tags); err != nil {
 		return nil, err
 	}
-	request := gen.CreateRunRequest{
+	if key != "" {
+		return c.createOnce(ctx, request, s.tags, key)
+	}
+	return send(ctx, c, createRun, request, toCreated(request))
+}
+
+// request returns the request that the settings make, and the idempotency key, "" for none.
+func (s *createRunSettings) request(op, experimentID string) (request gen.CreateRunRequest, key string, err error) {
+	name, nameErr := s.runName.get(op)
+	key, keyErr := s.idempotencyKey.get(op)
+	request = gen.CreateRunRequest{
 		ExperimentID: experimentID,
 		UserID:       cmp.Or(s.tags[TagUser], "unknown"),
 		RunName:      name,
 		StartTime:    toMillis(orNow(s.startTime, time.Now())),
 		Tags:         runTags(s.tags),
 	}
-	if key != "" {
-		return c.createOnce(ctx, request, s.tags, key)
-	}
-	return send(ctx, c, createRun, request, toCreated(request))
+	return request, key, cmp.Or(
+		require(op, "experiment ID", experimentID),
+		nameErr,
+		requireTime(op, "start time", s.startTime),
+		s.parentRun.check(op),
+		requireTagKeys(op, s.tags),
+		keyErr,
+	)
 }
 
 // toCreated returns a conversion that checks whether the run is the one that was asked for.
@@ -153,26 +151,9 @@ func (c *Client) SetTerminated(ctx context.Context, runID string, status RunStat
 func (c *Client) update(
 	ctx context.Context, op operation[gen.UpdateRunRequest, gen.UpdateRunResult], runID string, s updateRunSettings,
 ) (*RunInfo, error) {
-	if err := require(op.name, "run ID", runID); err != nil {
-		return nil, err
-	}
-	name, err := s.runName.get(op.name)
+	request, err := s.request(op.name, runID)
 	if err != nil {
 		return nil, err
-	}
-	if err := requireTime(op.name, "end time", s.endTime); err != nil {
-		return nil, err
-	}
-	request := gen.UpdateRunRequest{RunID: runID, RunName: name}
-	if s.status != nil {
-		if !s.status.known() {
-			return nil, invalid(op.name, "unknown run status %q", *s.status)
-		}
-		request.Status = gen.RunStatus(*s.status)
-	}
-	if !s.endTime.IsZero() {
-		endTime := toMillis(s.endTime)
-		request.EndTime = &endTime
 	}
 	return send(ctx, c, op, request, func(a gen.UpdateRunResult) (*RunInfo, error) {
 		info, err := toRunInfo(a.RunInfo)
@@ -181,6 +162,28 @@ func (c *Client) update(
 		}
 		return info, err
 	})
+}
+
+// request returns the request that the settings make.
+func (s *updateRunSettings) request(op, runID string) (gen.UpdateRunRequest, error) {
+	name, err := s.runName.get(op)
+	request := gen.UpdateRunRequest{RunID: runID, RunName: name}
+	if s.status != nil {
+		request.Status = gen.RunStatus(*s.status)
+	}
+	if !s.endTime.IsZero() {
+		endTime := toMillis(s.endTime)
+		request.EndTime = &endTime
+	}
+	return request, cmp.Or(require(op, "run ID", runID), err, requireTime(op, "end time", s.endTime), s.checkStatus(op))
+}
+
+// checkStatus refuses a status that servers would ignore.
+func (s *updateRunSettings) checkStatus(op string) error {
+	if s.status != nil && !s.status.known() {
+		return invalid(op, "unknown run status %q", *s.status)
+	}
+	return nil
 }
 
 // check returns an error if the run is another one, or not as the settings say. Servers respond with 200 to a status

@@ -30,7 +30,7 @@ const experimentName = "quickstart"
 // until it is NaN.
 var learningRates = []float64{0.0005, 0.002, 0.01, 5}
 
-// trackingTime is the time limit for starting a run and for ending it, both of which go on when the program is
+// trackingTime is the time limit for starting a run and for ending it, both of which continue when the program is
 // interrupted.
 const trackingTime = 10 * time.Second
 
@@ -103,7 +103,7 @@ func trackTraining(ctx context.Context, client *tracking.Client, experimentID st
 	return nil
 }
 
-// startRun creates a run and returns its ID. If the program is interrupted meanwhile, the call still goes on: the
+// startRun creates a run and returns its ID. If the program is interrupted meanwhile, the call still continues: the
 // server would create the run in any case, and without its ID nobody could end it.
 func startRun(ctx context.Context, client *tracking.Client, experimentID string, rate float64) (string, error) {
 	if err := ctx.Err(); err != nil {

@@ -1,4 +1,4 @@
-// Training trains a small model and logs every step with a Batcher, so that it never waits for the server: it goes on at
+// Training trains a small model and logs every step with a Batcher, so that it never waits for the server: it continues at
 // the same pace while the server is slow, restarts or is away. On Ctrl-C, or SIGTERM, it sends what is left and ends the
 // run as KILLED. On a terminal it shows how far the values have come.
 //
@@ -69,7 +69,7 @@ func run(ctx context.Context, steps int, spool string) error {
 	return err
 }
 
-// startRun creates a run. If the program is interrupted meanwhile, the call still goes on: the server would create the run
+// startRun creates a run. If the program is interrupted meanwhile, the call still continues: the server would create the run
 // in any case, and without its ID nobody could end it.
 func startRun(ctx context.Context, runs *tracking.Client, experimentID string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closingTime)

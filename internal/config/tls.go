@@ -73,7 +73,7 @@ func (e environment) isCertificate(path Value[string]) bool {
 	return true
 }
 
-// looksLikePEM tells whether a text is no path, but PEM, or what stands in PEM in Base64, or PEM in Base64 once more.
+// looksLikePEM reports whether a text is not a path, but PEM, or what stands in PEM in Base64, or PEM in Base64 once more.
 func looksLikePEM(text string) bool {
 	const begin, sequence, fewest = "-----BEGIN", 0x30, 40
 	if strings.Contains(text, begin) || strings.ContainsAny(text, "\r\n") {

@@ -181,7 +181,7 @@ func (r *Reader) first(bracket byte) bool {
 	return false
 }
 
-// next reads the comma before another member or element, or the closing bracket, and tells which it was.
+// next reads the comma before another member or element, or the closing bracket, and returns which it was.
 func (r *Reader) next(bracket byte) bool {
 	c := r.peek()
 	if c != ',' && c != bracket {

@@ -76,7 +76,7 @@ func (r *Reader) peek() byte {
 	return 0
 }
 
-// fail reports what is wrong with the value that is being read, in words that go on from its path. It ends the data, so
+// fail reports what is wrong with the value that is being read, in words that continue its path. It ends the data, so
 // that whoever reads on finds nothing.
 func (r *Reader) fail(format string, args ...any) {
 	if r.err == nil {

@@ -67,7 +67,7 @@ func (r *Reader) quoted() (raw []byte, escaped bool) {
 	return nil, false
 }
 
-// isPlain tells of each byte whether it is ASCII text that needs no look inside quotes.
+// isPlain reports for each byte whether it is ASCII text that needs no look inside quotes.
 var isPlain = func() (plain [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
 		plain[c] = c != '"' && c != '\\'

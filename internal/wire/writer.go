@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// A TextError tells of a text in a request that is not UTF-8. A JSON encoder would put U+FFFD for the offending bytes, and
+// A TextError reports a text in a request that is not UTF-8. A JSON encoder would put U+FFFD for the offending bytes, and
 // that is what the server would store.
 type TextError struct {
 	// Name is the name of the request's member, or of the parameter, that holds the text.
@@ -120,7 +120,7 @@ func appendEscape(data []byte, char rune) []byte {
 
 var shortEscapes = map[rune]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
 
-// isSafe tells of each byte whether it stands for itself in JSON.
+// isSafe reports for each byte whether it stands for itself in JSON.
 var isSafe = func() (safe [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
 		safe[c] = c != '"' && c != '\\' && c != '<' && c != '>' && c != '&'
