@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/internal/wire"
 )
 
 // LogMetric logs one value of a metric, by default at step 0 with the current time. The value may be NaN or infinite.
@@ -28,13 +29,12 @@ func (c *Client) LogMetric(ctx context.Context, runID, key string, value float64
 		return err
 	}
 	metric.Timestamp = orNow(metric.Timestamp, time.Now())
-	point := fromMetric(metric)
 	op := logMetric
 	if isNaN(metric) {
 		op.finalRefusal = duplicatePoint
 	}
 	err := do(ctx, c, op, gen.LogMetricRequest{
-		RunID: runID, Key: point.Key, Value: point.Value, Timestamp: point.Timestamp, Step: point.Step,
+		RunID: runID, Key: key, Value: wire.Float64(value), Timestamp: toMillis(metric.Timestamp), Step: wire.Int64(metric.Step),
 	})
 	if isNaN(metric) && isStored(err) {
 		return nil
