@@ -153,8 +153,8 @@ func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, response *http.R
 	return &proxyError{response.StatusCode}
 }
 
-// statusOfProxy returns the status of a proxy's response to CONNECT, if that is what err tells. The transport of a caller
-// has only the text to tell by.
+// statusOfProxy returns the status of a proxy's response to CONNECT, if err is about one. The error of a caller's own
+// transport has only the text to go by.
 func statusOfProxy(err error) (status int, ok bool) {
 	var refusal *proxyError
 	if errors.As(err, &refusal) {
