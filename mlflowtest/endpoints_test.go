@@ -32,7 +32,7 @@ func TestEndpointsOfTheSpec(t *testing.T) {
 			assert.Negative(t, at, name)
 			continue
 		}
-		if assert.GreaterOrEqual(t, at, 0, "%s is missing", name) {
+		if assert.GreaterOrEqual(t, at, 0, "endpoints.go lacks %s", name) {
 			operation := regexp.MustCompile(`(?m)^  /api/2\.0/mlflow/(\S+):\n(?:    parameters.*\n)?    (get|post):\n      operationId: ` + name + `\n`)
 			found := operation.FindStringSubmatch(string(spec))
 			require.NotNil(t, found, name)

@@ -66,7 +66,9 @@ func TestGoldenRoundTrip(t *testing.T) {
 			compare(t, file, "", parse(t, exchange.Response.Body), parse(t, encoded), lost)
 		}
 	}
-	assert.ElementsMatch(t, slices.Collect(maps.Keys(newResponse)), slices.Collect(maps.Keys(seen)), "every operation is recorded")
+	for name := range newResponse {
+		assert.True(t, seen[name], "no recording has a success of %s: run make record", name)
+	}
 	assert.ElementsMatch(t, slices.Collect(maps.Keys(lostFields)), slices.Collect(maps.Keys(lost)), "fields that get lost")
 }
 
