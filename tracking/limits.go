@@ -1,6 +1,7 @@
 package tracking
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -22,19 +23,6 @@ func (c *Client) warnTruncated(ctx context.Context, op, key, value string, limit
 		c.logger.LogAttrs(ctx, slog.LevelWarn, "mlflow value may be cut",
 			slog.String("operation", op), slog.String("key", key), slog.Int("length", length), slog.Int("limit", limit))
 	}
-}
-
-// checkBatchLimits refuses a batch that no request within the limits could hold, or whose values are too long.
-func (c *Client) checkBatchLimits(params []Param, tags map[string]string) error {
-	if err := c.limits.check(logBatch.name); err != nil {
-		return err
-	}
-	for _, p := range params {
-		if err := c.checkParam(logBatch.name, p.Key, p.Value); err != nil {
-			return err
-		}
-	}
-	return c.checkTags(logBatch.name, tags)
 }
 
 func (c *Client) checkTags(op string, tags map[string]string) error {
@@ -75,6 +63,32 @@ func longerThan(limit int, value string) (length int, longer bool) {
 	}
 	length = utf8.RuneCountInString(value)
 	return length, length > limit
+}
+
+// BatchLimits limit what [Client.LogBatch] puts into one request. A zero field stands for the default, which is
+// MLflow's own limit.
+type BatchLimits struct {
+	Metrics int // 1000 by default
+	Params  int // 100 by default
+	Tags    int // 100 by default
+	// Items limits metrics, params and tags together; 1000 by default.
+	Items int
+	// Bytes limits the size of the request's body, 900,000 by default: hosts refuse more than 1 MB. An item that is too
+	// large by itself is sent alone.
+	Bytes int
+}
+
+var defaultBatchLimits = BatchLimits{Metrics: 1000, Params: 100, Tags: 100, Items: 1000, Bytes: 900_000}
+
+// orDefault returns the limits with the defaults in place of zeros.
+func (l BatchLimits) orDefault() BatchLimits {
+	return BatchLimits{
+		Metrics: cmp.Or(l.Metrics, defaultBatchLimits.Metrics),
+		Params:  cmp.Or(l.Params, defaultBatchLimits.Params),
+		Tags:    cmp.Or(l.Tags, defaultBatchLimits.Tags),
+		Items:   cmp.Or(l.Items, defaultBatchLimits.Items),
+		Bytes:   cmp.Or(l.Bytes, defaultBatchLimits.Bytes),
+	}
 }
 
 // check refuses a negative limit: requests that keep to it would be empty, and never come to an end.
