@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ func TestAllClientsSendTheSameRequests(t *testing.T) {
 	for i, op := range operations() {
 		t.Run(op.name, func(t *testing.T) {
 			t.Parallel()
-			log := &requestLog{through: served()}
+			log := &requestLog{through: answerer(operations())}
 			server := httptest.NewServer(log)
 			defer server.Close()
 			clients, err := newClients(t.Context(), op, place{uri: server.URL}, i)

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"bufio"
@@ -9,10 +9,11 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/mlflow-go/mlflow/lab/program"
 )
 
 // An answerer responds to requests whose path begins with the number of an operation.
@@ -89,14 +90,14 @@ func (a answerer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, tail)
 }
 
-// serve responds on a free port, which it prints, until standard input ends.
-func serve(ctx context.Context, _ []string) error {
+// Serve responds on a free port, which it prints, until standard input ends.
+func Serve(ctx context.Context, _ []string) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	fmt.Println("http://" + listener.Addr().String())
-	server := &http.Server{Handler: served(), ReadHeaderTimeout: time.Minute}
+	server := &http.Server{Handler: answerer(operations()), ReadHeaderTimeout: time.Minute}
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		_ = server.Close()
@@ -109,11 +110,10 @@ func serve(ctx context.Context, _ []string) error {
 
 // startServer starts the server in a process of its own, and returns its address. It ends with stop, or with this process.
 func startServer(ctx context.Context) (uri string, stop func() error, err error) {
-	self, err := os.Executable()
+	cmd, err := program.Self(ctx, "bench-server")
 	if err != nil {
 		return "", nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "serve")
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -1,9 +1,22 @@
-package main
+// Package bench measures what the library costs, beside two other clients that send the same requests to the same server, which
+// responds at once:
+//
+//   - plain: net/http and encoding/json on structs written by hand, with a time limit for each request, as the library has
+//     one. It checks nothing but the status.
+//   - floor: the plain client without JSON. It sends bytes that were made before, and throws the response away.
+//
+// Usage:
+//
+//	go -C lab run ./cmd bench [-rounds 30] [-slice 50ms] [-only REGEXP]
+//
+// It prints a table in Markdown. The three clients take turns in short rounds, so that a machine that is busy for a
+// while slows all of them, and each ratio is one of the same round. First there is no network: an http.RoundTripper responds.
+// Then the server is a process of its own, on the loopback interface.
+package bench
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -15,6 +28,7 @@ import (
 	"time"
 
 	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/lab/program"
 )
 
 // A place is where the server is.
@@ -28,14 +42,16 @@ var columns = []string{
 	"operation", "ours", "plain", "floor", "ours / plain", "floor / plain", "allocations: ours", "plain", "KB: ours", "plain",
 }
 
-// table measures all operations that match, in both places, and prints them.
-func table(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("table", flag.ExitOnError)
+// Run measures each operation in two places, and prints a table for each.
+func Run(ctx context.Context, args []string) error {
+	flags := program.Flags("bench")
 	only := flags.String("only", "", "measure the operations whose name matches")
 	var how settings
 	flags.IntVar(&how.rounds, "rounds", 30, "of each operation")
 	flags.DurationVar(&how.slice, "slice", 50*time.Millisecond, "the share of each client in a round, at least one call")
-	_ = flags.Parse(args) // exits
+	if err := program.Parse(flags, args); err != nil {
+		return err
+	}
 	var err error
 	if how.only, err = regexp.Compile(*only); err != nil {
 		return err
@@ -45,7 +61,7 @@ func table(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Printf("%s; medians of %d rounds, with quartiles.\n", machine(), how.rounds)
-	err = measurePlace(ctx, place{"In memory", "http://in.memory", &http.Client{Transport: served()}}, how)
+	err = measurePlace(ctx, place{"In memory", "http://in.memory", &http.Client{Transport: answerer(operations())}}, how)
 	if err == nil {
 		err = measurePlace(ctx, place{"Over loopback, the server in a process of its own", uri, nil}, how)
 	}

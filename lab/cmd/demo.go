@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mlflow-go/mlflow/internal/scenario"
+	"github.com/mlflow-go/mlflow/lab/program"
 	"github.com/mlflow-go/mlflow/lab/servers"
 )
 
@@ -22,7 +22,7 @@ const (
 )
 
 func demo(ctx context.Context, args []string) error {
-	if err := parseFlags(flag.NewFlagSet("demo", flag.ExitOnError), args); err != nil {
+	if err := program.Parse(program.Flags("demo"), args); err != nil {
 		return err
 	}
 	if uri := os.Getenv("MLFLOW_TRACKING_URI"); uri != "" {
@@ -85,7 +85,7 @@ func runQuickstart(ctx context.Context, uri string) error {
 }
 
 func serve(ctx context.Context, args []string) error {
-	if err := parseFlags(flag.NewFlagSet("serve", flag.ExitOnError), args); err != nil {
+	if err := program.Parse(program.Flags("serve"), args); err != nil {
 		return err
 	}
 	port, err := portFromEnv()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/mlflow-go/mlflow/internal/scenario"
+	"github.com/mlflow-go/mlflow/lab/program"
 	"github.com/mlflow-go/mlflow/lab/servers"
 	"github.com/mlflow-go/mlflow/lab/servers/matrix"
 )
@@ -29,10 +29,10 @@ var oneAtATime = []string{"-p=1", "-parallel=1"}
 var testPackages = []string{"./tracking", "./artifacts"}
 
 func integration(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("integration", flag.ExitOnError)
+	flags := program.Flags("integration")
 	output := flags.String("o", "", "also write the table to this `file`, as Markdown")
 	resume := flags.Bool("resume", false, "skip what has passed in an earlier run")
-	if err := parseFlags(flags, args); err != nil {
+	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
 	names, err := serverNames(ctx, servers.Matrix)
@@ -71,8 +71,11 @@ func integration(ctx context.Context, args []string) error {
 // serverNames returns what SERVERS says, or else the given servers.
 func serverNames(ctx context.Context, otherwise []string) ([]string, error) {
 	value := os.Getenv("SERVERS")
-	if value == "all" {
+	switch value {
+	case "all":
 		return servers.Releases(ctx)
+	case "gate":
+		return servers.Gate, nil
 	}
 	names := splitNames(value)
 	for _, name := range names {

@@ -3,17 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/mlflow-go/mlflow/internal/scenario"
+	"github.com/mlflow-go/mlflow/lab/program"
 	"github.com/mlflow-go/mlflow/lab/servers"
 )
 
 func record(ctx context.Context, args []string) error {
-	if err := parseFlags(flag.NewFlagSet("record", flag.ExitOnError), args); err != nil {
+	if err := program.Parse(program.Flags("record"), args); err != nil {
 		return err
 	}
 	names, err := serverNames(ctx, servers.Recorded)

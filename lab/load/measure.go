@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bufio"
@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"github.com/mlflow-go/mlflow/internal/scenario"
+	"github.com/mlflow-go/mlflow/lab/program"
 	"github.com/mlflow-go/mlflow/lab/servers"
 )
 
@@ -107,8 +108,7 @@ func (l load) command(ctx context.Context, server *servers.Server, job string) (
 		root, err := scenario.ModuleRoot()
 		return exec.CommandContext(ctx, server.Python, filepath.Join(root, "lab", "python", "load.py"), job), err
 	}
-	self, err := os.Executable()
-	return exec.CommandContext(ctx, self, "client", job), err
+	return program.Self(ctx, "load", child, job)
 }
 
 // report waits for what a process reports, and for its end.

@@ -2,7 +2,6 @@ package outage
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -17,8 +16,6 @@ import (
 
 	"github.com/mlflow-go/mlflow"
 )
-
-var plotFile = flag.String("plot", "", "write a plot to this SVG file")
 
 const (
 	clients = 1000
@@ -132,9 +129,6 @@ func TestClientsDoNotComeBackTogether(t *testing.T) {
 	capacity := int(time.Second / serviceTime)
 	assert.Less(t, ours.busiest(ours.comesBack, until), 2*capacity, "the server sees no more than it can work off in 2 s")
 	assert.Greater(t, plain.busiest(plain.comesBack, until), clients/2, "the simulation does not show a herd where there is one")
-	if *plotFile != "" {
-		require.NoError(t, draw(*plotFile, names, results))
-	}
 }
 
 // The more attempts, the longer an outage may last.

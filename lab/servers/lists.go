@@ -21,3 +21,7 @@ var Matrix = slices.Concat(Recorded, []string{
 	"2.22.5-s3", "3.17.2-s3", "3.18.0-s3",
 	"fasttrackml",
 })
+
+// Gate are the servers of the checks that each change must pass: the oldest and the newest, one of each kind of store, and
+// one that asks for credentials.
+var Gate = []string{"2.9.2", "3.18.0", "3.17.2-postgres", "3.17.2-file", "3.17.2-s3", "3.17.2-basicauth"}

@@ -6,7 +6,6 @@ package tables
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -17,14 +16,15 @@ import (
 
 	"github.com/mlflow-go/mlflow/internal/golden"
 	"github.com/mlflow-go/mlflow/internal/scenario"
+	"github.com/mlflow-go/mlflow/lab/program"
 )
 
 // Run is the command: it writes all tables, and whatever else the tests hold against files; with -check it only compares
 // the tables, since the tests compare the rest.
 func Run(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("tables", flag.ExitOnError)
+	flags := program.Flags("tables")
 	check := flags.Bool("check", false, "compare, and write nothing")
-	if err := flags.Parse(args); err != nil {
+	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
 	root, err := scenario.ModuleRoot()

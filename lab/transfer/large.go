@@ -1,4 +1,4 @@
-package main
+package transfer
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/lab/program"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -82,11 +83,10 @@ func compareWithCurl(ctx context.Context, server string, run tracking.RunInfo, f
 
 // ourRate moves the file in a process of its own. It returns how fast, and the most memory that the process had.
 func ourRate(ctx context.Context, size int64, way, server, runID, file string) (float64, int64, error) {
-	self, err := os.Executable()
+	command, err := program.Self(ctx, "transfer", child, way, server, runID, file)
 	if err != nil {
 		return 0, 0, err
 	}
-	command := exec.CommandContext(ctx, self, child, way, server, runID, file)
 	var problems bytes.Buffer
 	command.Stderr = &problems
 	output, err := command.Output()

@@ -1,8 +1,8 @@
-// Load measures how much a real MLflow server takes, and what that costs the client and the server. Client processes,
+// Package load measures how much a real MLflow server takes, and what that costs the client and the server. Client processes,
 // each with some goroutines, log to runs of their own, as fast as they can and with the default client; Python's client
 // does the same beside them.
 //
-//	go -C lab run ./load [-small] [-servers "3.17.2 3.17.2-postgres"] [-workers "1 4"] [-metrics 1000000] [-seconds 8] [-only REGEXP]
+//	go -C lab run ./cmd load [-small] [-servers "3.17.2 3.17.2-postgres"] [-workers "1 4"] [-metrics 1000000] [-seconds 8] [-only REGEXP]
 //
 // For each server and number of workers it prints a row for each load: LogMetric by 1 to 64 goroutines and 1 to 16
 // processes, LogBatch of 1,000 metrics by 1 to 64 goroutines and by processes, LogBatch of 10 by 128 goroutines in all,
@@ -13,14 +13,12 @@
 // inherit the variables of this program.
 //
 // Processor time is read from /proc, so this runs on Linux only. Server and clients share the machine.
-package main
+package load
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"os/signal"
 	"regexp"
 	"runtime"
@@ -29,35 +27,33 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mlflow-go/mlflow/lab/program"
 	"github.com/mlflow-go/mlflow/lab/servers"
 )
 
-func main() {
-	// SIGPIPE too: whoever reads the first rows only must not leave a server behind.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGPIPE)
-	defer stop()
-	var err error
-	if len(os.Args) == 3 && os.Args[1] == "client" { // for the program's own use
-		err = client(ctx, os.Args[2])
-	} else {
-		err = run(ctx)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "load:", err)
-		os.Exit(1)
-	}
-}
+// child makes the subcommand do one job, as a process of its own.
+const child = "client"
 
-func run(ctx context.Context) error {
-	small := flag.Bool("small", false, "a minute of it")
-	names := flag.String("servers", servers.Default+" "+servers.Default+"-postgres", "which servers")
-	workers := flag.String("workers", "1 4", "of the server")
-	metrics := flag.Int("metrics", 1_000_000, "in the single LogBatch")
-	seconds := flag.Float64("seconds", 8, "how long clients start calls for one row")
-	env := flag.String("env", "", "variables for the server, as NAME=value")
-	args := flag.String("args", "", "arguments for the server")
-	only := flag.String("only", "", "do the loads whose client, numbers and call match")
-	flag.Parse()
+// Run is the subcommand load.
+func Run(ctx context.Context, args []string) error {
+	if len(args) == 2 && args[0] == child {
+		return client(ctx, args[1])
+	}
+	// Whoever reads the first rows only must not leave a server behind.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGPIPE)
+	defer stop()
+	flags := program.Flags("load")
+	small := flags.Bool("small", false, "a minute of it")
+	names := flags.String("servers", servers.Default+" "+servers.Default+"-postgres", "which servers")
+	workers := flags.String("workers", "1 4", "of the server")
+	metrics := flags.Int("metrics", 1_000_000, "in the single LogBatch")
+	seconds := flags.Float64("seconds", 8, "how long clients start calls for one row")
+	env := flags.String("env", "", "variables for the server, as NAME=value")
+	serverArgs := flags.String("args", "", "arguments for the server")
+	only := flags.String("only", "", "do the loads whose client, numbers and call match")
+	if err := program.Parse(flags, args); err != nil {
+		return err
+	}
 	chosen, err := regexp.Compile(*only)
 	if err != nil {
 		return err
@@ -79,7 +75,7 @@ func run(ctx context.Context) error {
 				loads = smallLoads(*seconds, *metrics)
 			}
 			loads = slices.DeleteFunc(loads, func(l load) bool { return !chosen.MatchString(l.String()) })
-			options := servers.Options{Args: append([]string{"--workers", n}, strings.Fields(*args)...), Env: strings.Fields(*env)}
+			options := servers.Options{Args: append([]string{"--workers", n}, strings.Fields(*serverArgs)...), Env: strings.Fields(*env)}
 			if err := onServer(ctx, name, options, loads, sum); err != nil {
 				return fmt.Errorf("%s with %s workers: %w", name, n, err)
 			}

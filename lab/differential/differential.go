@@ -1,28 +1,25 @@
-// Differential compares package mlflowtest with a real MLflow server. It makes short sequences of calls at random, sends
+// Package differential compares package mlflowtest with a real MLflow server. It makes short sequences of calls at random, sends
 // each to both, and compares the responses: the status, the error code, and the body, but for IDs and times that the
 // server made up. Filters, orders, files, odd values and JSON that is not quite what the API asks for are among the
 // calls. Where the real server responds with status 500, mlflowtest must respond with 400 and say so. Before all that,
 // MLflow's own Python client works with both, and must see the same.
 //
-//	go -C lab run ./differential [-seed N] [-count 500] [-server 3.17.2] [-servers 1] [-limit 0]
+//	go -C lab run ./cmd differential [-seed N] [-count 500] [-server 3.17.2] [-servers 1] [-limit 0]
 //
 // What differs is printed with the number of its sequence: -seed N -only NUMBER runs that one again. -servers runs
 // several servers of the release at once. -limit ends after that time, having compared what it came to.
-package main
+package differential
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"net/http"
-	"os"
-	"os/signal"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
+	"github.com/mlflow-go/mlflow/lab/program"
 	"github.com/mlflow-go/mlflow/lab/servers"
 	"github.com/mlflow-go/mlflow/mlflowtest"
 )
@@ -37,33 +34,26 @@ type settings struct {
 	most    int
 }
 
-func main() {
-	var s settings
-	flag.Uint64Var(&s.seed, "seed", 0, "of the calls; 0 takes one from the clock")
-	flag.IntVar(&s.count, "count", 500, "how many sequences to compare")
-	flag.IntVar(&s.only, "only", -1, "compare this sequence alone")
-	flag.StringVar(&s.server, "server", "3.17.2", "the release to compare with")
-	flag.IntVar(&s.servers, "servers", 1, "how many servers to run at once")
-	flag.DurationVar(&s.limit, "limit", 0, "when to end, whatever the count; 0 is never")
-	flag.IntVar(&s.most, "most", 20, "how many differences to print before it gives up")
-	flag.Parse()
-	if s.seed == 0 {
-		s.seed = uint64(time.Now().Unix())
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, s); err != nil {
-		fmt.Fprintln(os.Stderr, "differential:", err)
-		os.Exit(1)
-	}
-}
-
 // A tally counts what was compared.
 type tally struct {
 	next, sequences, calls, successes, differences atomic.Int64
 }
 
-func run(ctx context.Context, s settings) error {
+// Run is the subcommand differential.
+func Run(ctx context.Context, args []string) error {
+	var s settings
+	flags := program.Flags("differential")
+	seed := program.SeedFlag(flags, "the calls")
+	flags.IntVar(&s.count, "count", 500, "how many sequences to compare")
+	flags.IntVar(&s.only, "only", -1, "compare this sequence alone")
+	flags.StringVar(&s.server, "server", "3.17.2", "the release to compare with")
+	flags.IntVar(&s.servers, "servers", 1, "how many servers to run at once")
+	flags.DurationVar(&s.limit, "limit", 0, "when to end, whatever the count; 0 is never")
+	flags.IntVar(&s.most, "most", 20, "how many differences to print before it gives up")
+	if err := program.Parse(flags, args); err != nil {
+		return err
+	}
+	s.seed = *seed
 	if err := servers.Install(ctx, s.server); err != nil {
 		return err
 	}

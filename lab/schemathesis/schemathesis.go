@@ -1,45 +1,44 @@
-// Schemathesis lets the tool of that name make requests out of openapi/mlflow.yaml, valid ones and invalid ones, and send
+// Package schemathesis lets the tool of that name make requests out of openapi/mlflow.yaml, valid ones and invalid ones, and send
 // them to a real MLflow server. The responses must be as the document says, and no request may make the server fail. What
 // it finds must be known, with the reason.
 //
-//	go -C lab run ./schemathesis [-seed N] [-examples 100]
+//	go -C lab run ./cmd schemathesis [-seed N] [-examples 100]
 //
 // Requests come in the same order for the same seed, but IDs and times in them are those of the server.
-package main
+package schemathesis
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/mlflow-go/mlflow"
 	"github.com/mlflow-go/mlflow/internal/scenario"
+	"github.com/mlflow-go/mlflow/lab/program"
 	"github.com/mlflow-go/mlflow/lab/servers"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-func main() {
-	seed := flag.Uint64("seed", 1, "of the requests")
-	examples := flag.Int("examples", 100, "how many requests to make up for an operation, at most, besides those at limits")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *seed, *examples); err != nil {
-		fmt.Fprintf(os.Stderr, "schemathesis: seed %d: %v\n", *seed, err)
-		os.Exit(1)
+// Run is the subcommand schemathesis: it starts a server, sends requests, and compares what was found with what is known.
+func Run(ctx context.Context, args []string) error {
+	flags := program.Flags("schemathesis")
+	seed := flags.Uint64("seed", 1, "of the requests")
+	examples := flags.Int("examples", 100, "how many requests to make up for an operation, at most, besides those at limits")
+	if err := program.Parse(flags, args); err != nil {
+		return err
 	}
+	if err := run(ctx, *seed, *examples); err != nil {
+		return fmt.Errorf("seed %d: %w", *seed, err)
+	}
+	return nil
 }
 
-// run starts a server, sends requests, and compares what was found with what is known.
 func run(ctx context.Context, seed uint64, examples int) error {
 	root, err := scenario.ModuleRoot()
 	if err != nil {

@@ -1,4 +1,4 @@
-package main
+package chaos
 
 import (
 	"context"
@@ -17,8 +17,8 @@ const metricKey = "loss"
 // closing is how long a training may take to send what is left.
 const closing = 2 * time.Minute
 
-// value is that of a step: each 97th is NaN.
-func value(step int64) float64 {
+// valueOf is that of a step: each 97th is NaN.
+func valueOf(step int64) float64 {
 	if step%97 == 0 {
 		return math.NaN()
 	}
@@ -61,7 +61,7 @@ func (t *trainer) train(ctx context.Context, from int64) (int64, error) {
 			}
 			t.pause = max(t.pause, time.Since(before))
 			before = time.Now()
-			err := t.batcher.LogMetric(context.WithoutCancel(ctx), t.runID, metricKey, value(step), tracking.WithStep(step))
+			err := t.batcher.LogMetric(context.WithoutCancel(ctx), t.runID, metricKey, valueOf(step), tracking.WithStep(step))
 			t.longest = max(t.longest, time.Since(before))
 			if err != nil {
 				return step, err
@@ -74,7 +74,7 @@ func (t *trainer) train(ctx context.Context, from int64) (int64, error) {
 }
 
 // outages trains in this process, while the server is killed and started again.
-func (p *plan) outages(ctx context.Context, server *servers.Server) error {
+func (p *trainingPlan) outages(ctx context.Context, server *servers.Server) error {
 	client, runID, err := newRun(ctx, server)
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (p *plan) outages(ctx context.Context, server *servers.Server) error {
 		return err
 	}
 	closed := time.Since(began)
-	found, err := compare(ctx, client.Tracking(), runID, steps, func(int64) bool { return false })
+	found, err := compareSteps(ctx, client.Tracking(), runID, steps, func(int64) bool { return false })
 	fmt.Printf("%d points in %v, %d restarts of the server: %v; longest call %v, longest pause without a call %v, Close %v; %+v\n",
 		steps, p.duration, p.restarts, found, t.longest, t.pause, closed.Round(time.Millisecond), t.batcher.Stats())
 	switch {
@@ -124,23 +124,23 @@ func watchLag(ctx context.Context, b *tracking.Batcher, greatest *time.Duration)
 	}
 }
 
-// A finding is how the points of a run differ from those that were handed over.
-type finding struct{ there, lost, excused, doubled, wrong int }
+// A stepsFound is how the points of a run differ from those that were handed over.
+type stepsFound struct{ there, lost, excused, doubled, wrong int }
 
-func (f finding) String() string {
+func (f stepsFound) String() string {
 	return fmt.Sprintf("%d there, %d lost, %d of a killed second, %d doubled, %d wrong", f.there, f.lost, f.excused, f.doubled, f.wrong)
 }
 
-func (f finding) fault() error {
+func (f stepsFound) fault() error {
 	if f.lost+f.doubled+f.wrong > 0 {
 		return errors.New(f.String())
 	}
 	return nil
 }
 
-// compare compares the points of a run with the steps that were handed over. An excused one may be missing.
-func compare(ctx context.Context, client *tracking.Client, runID string, steps int64, excused func(int64) bool) (finding, error) {
-	var f finding
+// compareSteps compares the points of a run with the steps that were handed over. An excused one may be missing.
+func compareSteps(ctx context.Context, client *tracking.Client, runID string, steps int64, excused func(int64) bool) (stepsFound, error) {
+	var f stepsFound
 	history, err := client.GetMetricHistory(ctx, runID, metricKey)
 	if err != nil {
 		return f, err
@@ -148,7 +148,7 @@ func compare(ctx context.Context, client *tracking.Client, runID string, steps i
 	seen := make(map[int64]int)
 	for _, m := range history {
 		seen[m.Step]++
-		want := value(m.Step)
+		want := valueOf(m.Step)
 		if m.Value != want && !(math.IsNaN(m.Value) && math.IsNaN(want)) || m.Step < 0 || m.Step >= steps {
 			f.wrong++
 		}

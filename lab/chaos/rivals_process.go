@@ -1,4 +1,4 @@
-package main
+package chaos
 
 import (
 	"bufio"
@@ -8,17 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/lab/program"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// A report is what a process tells of one key.
-type report struct {
+// A rivalReport is what a process tells of one key.
+type rivalReport struct {
 	Rank   int
 	Key    string
 	RunID  string // "" if the call failed
@@ -26,11 +26,11 @@ type report struct {
 	Err    string
 }
 
-// steps is how many metrics a process logs to each run.
-const steps = 5
+// stepsPerRival is how many metrics a process logs to each run.
+const stepsPerRival = 5
 
-// process competes for all keys, some at a time, and prints a report for each.
-func process(ctx context.Context, rank int, experimentID string, keys int) error {
+// runRival competes for all keys, some at a time, and prints a report for each.
+func runRival(ctx context.Context, rank int, experimentID string, keys int) error {
 	client, err := mlflow.NewClient(
 		mlflow.WithTimeout(4*time.Second),
 		mlflow.WithRetry(mlflow.RetryPolicy{MaxAttempts: 8, MinBackoff: 100 * time.Millisecond, MaxBackoff: time.Second}),
@@ -60,15 +60,15 @@ func process(ctx context.Context, rank int, experimentID string, keys int) error
 }
 
 // competeFor creates the run for a key, and logs to it.
-func competeFor(ctx context.Context, client *tracking.Client, experimentID, key string) report {
-	r := report{Key: key}
+func competeFor(ctx context.Context, client *tracking.Client, experimentID, key string) rivalReport {
+	r := rivalReport{Key: key}
 	run, err := client.CreateRun(ctx, experimentID, tracking.WithIdempotencyKey(key))
 	if err != nil {
 		r.Err = err.Error()
 		return r
 	}
 	r.RunID = run.Info.RunID
-	for step := range int64(steps) {
+	for step := range int64(stepsPerRival) {
 		if err := client.LogMetric(ctx, r.RunID, "loss", float64(step), tracking.WithStep(step)); err != nil {
 			r.Err = err.Error()
 			return r
@@ -83,18 +83,18 @@ func competeFor(ctx context.Context, client *tracking.Client, experimentID, key 
 	return r
 }
 
-// runProcesses runs processes of the given ranks at the same time, and returns what they report.
-func runProcesses(ctx context.Context, uri, experimentID string, keys int, ranks ...int) ([]report, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
+// runRivals runs processes of the given ranks at the same time, and returns what they report.
+func runRivals(ctx context.Context, uri, experimentID string, keys int, ranks ...int) ([]rivalReport, error) {
 	outputs := make([]bytes.Buffer, len(ranks))
 	failures := make([]error, len(ranks))
 	var all sync.WaitGroup
 	for i, rank := range ranks {
 		all.Go(func() {
-			cmd := exec.CommandContext(ctx, self, "-rank", strconv.Itoa(rank), "-experiment", experimentID, "-keys", strconv.Itoa(keys))
+			cmd, err := program.Self(ctx, "rivals", "-rank", strconv.Itoa(rank), "-experiment", experimentID, "-keys", strconv.Itoa(keys))
+			if err != nil {
+				failures[i] = err
+				return
+			}
 			cmd.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+uri)
 			cmd.Stdout, cmd.Stderr = &outputs[i], os.Stderr
 			failures[i] = cmd.Run()
@@ -104,10 +104,10 @@ func runProcesses(ctx context.Context, uri, experimentID string, keys int, ranks
 	if err := errors.Join(failures...); err != nil {
 		return nil, err
 	}
-	var reports []report
+	var reports []rivalReport
 	for i := range outputs {
 		for lines := bufio.NewScanner(&outputs[i]); lines.Scan(); {
-			var r report
+			var r rivalReport
 			if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
 				return nil, err
 			}

@@ -1,48 +1,38 @@
-// Transfer measures how artifacts move: a tree of 1,000 files with awkward names there and back, byte for byte, and a
+// Package transfer measures how artifacts move: a tree of 1,000 files with awkward names there and back, byte for byte, and a
 // large file there and back in little memory, beside curl.
 //
-//	go -C lab run ./transfer [-size BYTES] [-files N] [SERVER...]
+//	go -C lab run ./cmd transfer [-size BYTES] [-files N] [SERVER...]
 //
 // It fails if a byte is lost, if the large file takes more than 64 MiB, or if it moves at less than half of curl's
 // speed. Without names of servers it takes those that are recorded.
-package main
+package transfer
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/mlflow-go/mlflow"
 	"github.com/mlflow-go/mlflow/internal/scenario"
+	"github.com/mlflow-go/mlflow/lab/program"
 	"github.com/mlflow-go/mlflow/lab/servers"
 )
 
-func main() {
-	size := flag.Int64("size", 2<<30, "the length of the large file in `bytes`")
-	files := flag.Int("files", 1000, "the number of small files")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if flag.Arg(0) == child {
-		if err := moveLarge(ctx, flag.Args()[1:]); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
+// Run is the subcommand transfer.
+func Run(ctx context.Context, args []string) (err error) {
+	flags := program.Flags("transfer")
+	length := flags.Int64("size", 2<<30, "the length of the large file in `bytes`")
+	files := flags.Int("files", 1000, "the number of small files")
+	if err := flags.Parse(args); err != nil {
+		return err
 	}
-	if err := run(ctx, flag.Args(), *files, *size); err != nil {
-		fmt.Fprintln(os.Stderr, "transfer:", err)
-		os.Exit(1)
+	names := flags.Args()
+	if flags.Arg(0) == child {
+		return moveLarge(ctx, names[1:])
 	}
-}
-
-func run(ctx context.Context, names []string, files int, size int64) (err error) {
 	if len(names) == 0 {
 		names = servers.Generations
 	}
@@ -52,13 +42,13 @@ func run(ctx context.Context, names []string, files int, size int64) (err error)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	large := filepath.Join(folder, "large")
-	if err := writeNoise(large, size); err != nil {
+	if err := writeNoise(large, *length); err != nil {
 		return err
 	}
 	fmt.Printf("%-12s %9s %9s   %9s %9s %9s   %9s %9s %9s\n", "", "1000 up", "down", "up, curl", "Go", "memory", "down, curl", "Go", "memory")
 	var failures []error
 	for _, name := range names {
-		if err := measure(ctx, name, folder, files, large); err != nil {
+		if err := measure(ctx, name, folder, *files, large); err != nil {
 			failures = append(failures, fmt.Errorf("%s: %w", name, err))
 		}
 		if ctx.Err() != nil {

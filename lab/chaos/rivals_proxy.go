@@ -1,4 +1,4 @@
-package main
+package chaos
 
 import (
 	"bytes"
@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// A proxy stands before the server, and does something to some of the requests that create runs.
-type proxy struct {
+// A lossyProxy stands before the server, and does something to some of the requests that create runs.
+type lossyProxy struct {
 	*httptest.Server
 	target *url.URL
 	late   sync.WaitGroup
@@ -29,12 +29,12 @@ type proxy struct {
 	passed, lost, delayed, refused atomic.Int64
 }
 
-func newProxy(target string, seed uint64) (*proxy, error) {
+func newLossyProxy(target string, seed uint64) (*lossyProxy, error) {
 	u, err := url.Parse(target)
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{target: u, random: rand.New(rand.NewPCG(seed, 0))}
+	p := &lossyProxy{target: u, random: rand.New(rand.NewPCG(seed, 0))}
 	through := &httputil.ReverseProxy{
 		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(u) },
 		ErrorLog: log.New(io.Discard, "", 0), // the processes tell of what fails
@@ -49,14 +49,14 @@ func newProxy(target string, seed uint64) (*proxy, error) {
 	return p, nil
 }
 
-func (p *proxy) chance() int {
+func (p *lossyProxy) chance() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.random.IntN(10)
 }
 
 // create passes a request on, or loses its response, or gives it up and passes it on later, or refuses it.
-func (p *proxy) create(w http.ResponseWriter, r *http.Request, through http.Handler) {
+func (p *lossyProxy) create(w http.ResponseWriter, r *http.Request, through http.Handler) {
 	switch n := p.chance(); {
 	case n < 3:
 		p.passed.Add(1)
@@ -79,7 +79,7 @@ func (p *proxy) create(w http.ResponseWriter, r *http.Request, through http.Hand
 }
 
 // passLater sends a request that its client has given up, up to 6 seconds later.
-func (p *proxy) passLater(path string, body []byte) {
+func (p *lossyProxy) passLater(path string, body []byte) {
 	delay := time.Duration(p.chance()) * 600 * time.Millisecond
 	p.late.Go(func() {
 		<-time.After(delay)
@@ -96,9 +96,9 @@ func (p *proxy) passLater(path string, body []byte) {
 }
 
 // wait returns when all that was delayed has run.
-func (p *proxy) wait() { p.late.Wait() }
+func (p *lossyProxy) wait() { p.late.Wait() }
 
-func (p *proxy) String() string {
+func (p *lossyProxy) String() string {
 	return fmt.Sprintf("%d passed, %d responses lost, %d run late, %d refused",
 		p.passed.Load(), p.lost.Load(), p.delayed.Load(), p.refused.Load())
 }

@@ -1,4 +1,4 @@
-package main
+package chaos
 
 import (
 	"bufio"
@@ -12,9 +12,13 @@ import (
 	"time"
 
 	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/lab/program"
 	"github.com/mlflow-go/mlflow/lab/servers"
 	"github.com/mlflow-go/mlflow/tracking"
 )
+
+// lifetime limits how long one training process lives.
+const lifetime = 6 * time.Second
 
 // mayLose is how long before a kill a point may have been handed over that is lost.
 const mayLose = time.Second
@@ -41,7 +45,7 @@ func (c *childPlan) run(ctx context.Context) error {
 }
 
 // killings has a training run as a process that is killed again and again, while the server is restarted.
-func (p *plan) killings(ctx context.Context, server *servers.Server) error {
+func (p *trainingPlan) killings(ctx context.Context, server *servers.Server) error {
 	client, runID, err := newRun(ctx, server)
 	if err != nil {
 		return err
@@ -52,11 +56,10 @@ func (p *plan) killings(ctx context.Context, server *servers.Server) error {
 	}
 	defer func() { _ = os.RemoveAll(spool) }()
 	r := rand.New(rand.NewPCG(p.seed, 2))
-	const life = 6 * time.Second // at most, of one process
 	trouble, calm := context.WithCancel(ctx)
 	defer calm()
 	broken := make(chan error, 1)
-	go func() { broken <- restart(trouble, server, p.restarts, time.Duration(p.kills)*life/2, r) }()
+	go func() { broken <- restart(trouble, server, p.restarts, time.Duration(p.kills)*lifetime/2, r) }()
 	steps := int64(0)
 	excused := make(map[int64]bool)
 	random := rand.New(rand.NewPCG(p.seed, 3))
@@ -65,7 +68,7 @@ func (p *plan) killings(ctx context.Context, server *servers.Server) error {
 		if err != nil {
 			return err
 		}
-		wait(ctx, time.Duration(random.Int64N(int64(life))))
+		wait(ctx, time.Duration(random.Int64N(int64(lifetime))))
 		if i == p.kills {
 			calm()
 			if err := <-broken; err != nil {
@@ -91,7 +94,7 @@ func (p *plan) killings(ctx context.Context, server *servers.Server) error {
 			steps++
 		}
 	}
-	found, err := compare(ctx, client.Tracking(), runID, steps, func(step int64) bool { return excused[step] })
+	found, err := compareSteps(ctx, client.Tracking(), runID, steps, func(step int64) bool { return excused[step] })
 	fmt.Printf("%d points, %d kills of the training, %d restarts of the server: %v\n", steps, p.kills, p.restarts, found)
 	if err != nil {
 		return err
@@ -114,12 +117,11 @@ type handedOver struct {
 }
 
 func startTraining(ctx context.Context, uri string, c childPlan) (*training, error) {
-	self, err := os.Executable()
+	cmd, err := program.Self(ctx, "training", "-run", c.runID, "-spool", c.spool,
+		"-from", strconv.FormatInt(c.from, 10), "-rate", strconv.Itoa(c.rate))
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, "-run", c.runID, "-spool", c.spool,
-		"-from", strconv.FormatInt(c.from, 10), "-rate", strconv.Itoa(c.rate))
 	cmd.Env = append(os.Environ(), "MLFLOW_TRACKING_URI="+uri)
 	cmd.Stderr = os.Stderr
 	output, err := cmd.StdoutPipe()

@@ -1,9 +1,9 @@
-// Clients shows that others can use openapi/mlflow.yaml as it stands: stock generators make a Python and a TypeScript
+// Package clients shows that others can use openapi/mlflow.yaml as it stands: stock generators make a Python and a TypeScript
 // client of it, and a program in each language uses its client on a real MLflow server and checks what it reads back.
 // What is generated goes into .mlflow/clients.
 //
-//	go -C lab run ./clients
-package main
+//	go -C lab run ./cmd clients
+package clients
 
 import (
 	"context"
@@ -11,25 +11,18 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/mlflow-go/mlflow/internal/scenario"
+	"github.com/mlflow-go/mlflow/lab/program"
 	"github.com/mlflow-go/mlflow/lab/servers"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "clients:", err)
-		os.Exit(1)
+// Run is the subcommand clients: it makes the clients, starts a server, and lets the programs use it.
+func Run(ctx context.Context, args []string) error {
+	if err := program.Parse(program.Flags("clients"), args); err != nil {
+		return err
 	}
-}
-
-// run makes the clients, starts a server, and lets the programs use it.
-func run(ctx context.Context) error {
 	root, err := scenario.ModuleRoot()
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package main
+package chaos
 
 import (
 	"context"
@@ -24,8 +24,8 @@ func (s *summary) String() string {
 		len(s.active), s.doubles, deleted, s.failed)
 }
 
-// compare holds what the processes report against what the server has.
-func compare(ctx context.Context, client *tracking.Client, experimentID, bystander string, reports []report) (*summary, error) {
+// compareRivals holds what the processes report against what the server has.
+func compareRivals(ctx context.Context, client *tracking.Client, experimentID, bystander string, reports []rivalReport) (*summary, error) {
 	runs := make(map[string]tracking.Run)
 	s := &summary{active: make(map[string]int), deleted: make(map[string]int)}
 	for run, err := range client.AllRuns(ctx, []string{experimentID}, tracking.WithRunsViewType(tracking.ViewTypeAll)) {

@@ -1,58 +1,49 @@
+// Package chaos has three programs in which real parts break: chaos, rivals and training.
+//
 // Chaos tests the library on real parts that break. Between a client and an MLflow server on SQLite stands toxiproxy,
 // which cuts, stalls and slows connections at random while 8 workers create 200 runs and log 20,000 metrics, params
 // and tags; meanwhile the server is killed and started again. Then the server is read, past the proxy, and compared with
 // what the calls had reported. See docs/chaos.md.
 //
-//	go -C lab run ./chaos [-seed N] [-count N] [-limit 4m] [-load]
+//	go -C lab run ./cmd chaos [-seed N] [-count N] [-limit 4m] [-load]
 //
-// -count goes on with the seeds that follow. -load first checks that 64 goroutines at once neither stall the server nor
+// -count continues with the seeds that follow. -load first checks that 64 goroutines at once neither stall the server nor
 // fail, that a lost CreateRun which runs late leaves one run, and that requests around the keep-alive limit are not lost.
-package main
+package chaos
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
+	"github.com/mlflow-go/mlflow/lab/program"
 	"github.com/mlflow-go/mlflow/lab/servers"
 )
 
-func main() {
-	seed := flag.Uint64("seed", 0, "of the faults and the work; 0 takes one from the clock")
-	count := flag.Int("count", 1, "how many seeds to run, one after another")
-	limit := flag.Duration("limit", 4*time.Minute, "how long one seed may take, start and comparison included")
-	withLoad := flag.Bool("load", false, "check load, late requests and keep-alive first")
-	flag.Parse()
-	if *seed == 0 {
-		*seed = uint64(time.Now().Unix()) // short enough to type in again
+// Run is the subcommand chaos.
+func Run(ctx context.Context, args []string) error {
+	flags := program.Flags("chaos")
+	seed := program.SeedFlag(flags, "the faults and the work")
+	count := flags.Int("count", 1, "how many seeds to run, one after another")
+	limit := flags.Duration("limit", 4*time.Minute, "how long one seed may take, start and comparison included")
+	withLoad := flags.Bool("load", false, "check load, late requests and keep-alive first")
+	if err := program.Parse(flags, args); err != nil {
+		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *seed, *count, *limit, *withLoad); err != nil {
-		fmt.Fprintln(os.Stderr, "chaos:", err)
-		os.Exit(1)
-	}
-}
-
-func run(ctx context.Context, seed uint64, count int, limit time.Duration, withLoad bool) error {
 	if err := servers.Install(ctx, servers.Default); err != nil {
 		return err
 	}
-	if withLoad {
-		if err := onServer(ctx, limit, checkLoad); err != nil {
+	if *withLoad {
+		if err := onServer(ctx, servers.Default, *limit, checkLoad); err != nil {
 			return fmt.Errorf("load: %w", err)
 		}
 	}
 	var failures []error
-	for i := range uint64(count) {
-		seed := seed + i
+	for i := range uint64(*count) {
+		seed := *seed + i
 		fmt.Printf("seed %d\n", seed)
-		err := onServer(ctx, limit, func(ctx context.Context, server *servers.Server) error {
+		err := onServer(ctx, servers.Default, *limit, func(ctx context.Context, server *servers.Server) error {
 			return chaosRun(ctx, server, seed)
 		})
 		if err != nil {
@@ -66,10 +57,10 @@ func run(ctx context.Context, seed uint64, count int, limit time.Duration, withL
 }
 
 // onServer runs a check on a fresh server within a time limit. The data of a check that failed stays.
-func onServer(ctx context.Context, limit time.Duration, check func(context.Context, *servers.Server) error) error {
+func onServer(ctx context.Context, name string, limit time.Duration, check func(context.Context, *servers.Server) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("took longer than %s", limit))
 	defer cancel()
-	server, err := servers.Start(ctx, servers.Default, servers.Options{})
+	server, err := servers.Start(ctx, name, servers.Options{})
 	if err != nil {
 		return err
 	}

@@ -1,51 +1,44 @@
-// Drift compares openapi/mlflow.yaml with what MLflow's releases say about their API, and prints each difference that
+// Package drift compares openapi/mlflow.yaml with what MLflow's releases say about their API, and prints each difference that
 // openapi/omissions.yaml does not explain as KIND WHERE WHAT (RELEASES):
 //
-//	go -C lab run ./drift [-release X] [-latest]
+//	go -C lab run ./cmd drift [-release X] [-latest]
 //
 // What releases say stands in openapi/facts, so the comparison needs no network. -release fetches the wheel of a release
 // first and reads it, without running it: its facts replace those of the same minor release. -latest fails if the package
 // index has a release that is newer than the facts.
-package main
+package drift
 
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/mlflow-go/mlflow/internal/scenario"
+	"github.com/mlflow-go/mlflow/lab/program"
 	"github.com/mlflow-go/mlflow/lab/servers"
 )
 
-func main() {
-	release := flag.String("release", "", "the release to fetch first, such as 3.18.0")
-	latest := flag.Bool("latest", false, "fail if there is a newer release than the facts know")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, *release, *latest); err != nil {
-		fmt.Fprintln(os.Stderr, "drift:", err)
-		os.Exit(1)
+// Run is the subcommand drift.
+func Run(ctx context.Context, args []string) error {
+	flags := program.Flags("drift")
+	release := flags.String("release", "", "the release to fetch first, such as 3.18.0")
+	latest := flags.Bool("latest", false, "fail if there is a newer release than the facts know")
+	if err := program.Parse(flags, args); err != nil {
+		return err
 	}
-}
-
-func run(ctx context.Context, release string, latest bool) error {
 	root, err := scenario.ModuleRoot()
 	if err != nil {
 		return err
 	}
 	folder := filepath.Join(root, "openapi")
-	if release != "" {
-		if err := fetch(ctx, filepath.Join(folder, "facts"), release); err != nil {
+	if *release != "" {
+		if err := fetch(ctx, filepath.Join(folder, "facts"), *release); err != nil {
 			return err
 		}
 	}
-	if latest {
+	if *latest {
 		if err := checkLatest(ctx, filepath.Join(folder, "facts")); err != nil {
 			return err
 		}
