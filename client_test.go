@@ -125,7 +125,7 @@ func reasonsOf(t *testing.T, err error) []*mlflow.Error {
 	return []*mlflow.Error{reason}
 }
 
-func TestATrackingURIThatNamesNoServerIsRefused(t *testing.T) {
+func TestNewClientRefusesURIWithoutServer(t *testing.T) {
 	t.Parallel()
 	const (
 		invalid    = "not a valid"
@@ -183,7 +183,7 @@ func TestATrackingURIThatNamesNoServerIsRefused(t *testing.T) {
 	}
 }
 
-func TestThePathOfTheTrackingURIIsKeptAsItIsEscaped(t *testing.T) {
+func TestTrackingURIKeepsEscapedPath(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	for _, path := range []string{
@@ -204,7 +204,7 @@ func TestThePathOfTheTrackingURIIsKeptAsItIsEscaped(t *testing.T) {
 	}
 }
 
-func TestATrackingURIIsWrittenInOneWay(t *testing.T) {
+func TestTrackingURIHasOneSpelling(t *testing.T) {
 	t.Parallel()
 	for uri, want := range map[string]string{
 		"HTTP://mlflow.test":           "http://mlflow.test",
@@ -222,7 +222,7 @@ func TestATrackingURIIsWrittenInOneWay(t *testing.T) {
 	}
 }
 
-func TestAllThatIsWrongIsReportedAtOnce(t *testing.T) {
+func TestNewClientReportsAllProblemsAtOnce(t *testing.T) {
 	t.Parallel()
 	reasons := requireRefused(t,
 		mlflow.WithTrackingURI("ftp://mlflow.test"),
@@ -244,7 +244,7 @@ func TestAllThatIsWrongIsReportedAtOnce(t *testing.T) {
 	assert.NotContains(t, text.String(), "s3cret")
 }
 
-func TestNoSecretShows(t *testing.T) {
+func TestClientShowsNoSecret(t *testing.T) {
 	t.Parallel()
 	failing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Get("run_id") == "cut" {

@@ -13,7 +13,7 @@ import (
 
 // These tests are not parallel: they set environment variables.
 
-func TestTheTrackingURIOfTheEnvironment(t *testing.T) {
+func TestNewClientReadsTrackingURIFromEnvironment(t *testing.T) {
 	s := newServer(t)
 	t.Setenv("MLFLOW_TRACKING_URI", s.URL+"/env/")
 	for _, tt := range []struct {
@@ -32,7 +32,7 @@ func TestTheTrackingURIOfTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestTheEnvironmentIsReadWhenTheClientIsMade(t *testing.T) {
+func TestNewClientReadsEnvironmentOnce(t *testing.T) {
 	s := newServer(t)
 	t.Setenv("MLFLOW_TRACKING_TOKEN", "first")
 	client, err := mlflow.NewClient(mlflow.WithTrackingURI(s.URL))
@@ -54,7 +54,7 @@ func writeCredentialsFile(t *testing.T, content string) {
 }
 
 // Package config tests what the file may hold; this is whether a client finds it.
-func TestTheCredentialsFileOfTheHomeFolder(t *testing.T) {
+func TestNewClientReadsCredentialsFile(t *testing.T) {
 	s := newServer(t)
 	writeCredentialsFile(t, "[mlflow]\nmlflow_tracking_username = file\nmlflow_tracking_password = pw\n")
 	assert.Equal(t, basic("file", "pw"), s.requestOf(t).Header.Get("Authorization"))

@@ -187,7 +187,7 @@ func TestUserAgent(t *testing.T) {
 	assert.Contains(t, reasons[0].Message, "WithUserAgent")
 }
 
-func TestTheCallersHTTPClientIsCopied(t *testing.T) {
+func TestWithHTTPClientIsCopied(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	for name, theirs := range map[string]*http.Client{
@@ -208,7 +208,7 @@ func TestTheCallersHTTPClientIsCopied(t *testing.T) {
 	}
 }
 
-func TestWhatTheCallerDoesToTheHTTPClientLaterHasNoEffect(t *testing.T) {
+func TestWithHTTPClientIgnoresLaterChanges(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	theirs := &http.Client{}
@@ -219,12 +219,12 @@ func TestWhatTheCallerDoesToTheHTTPClientLaterHasNoEffect(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestNoHTTPClientIsTheDefault(t *testing.T) {
+func TestWithHTTPClientNilIsTheDefault(t *testing.T) {
 	t.Parallel()
 	newServer(t).requestOf(t, mlflow.WithHTTPClient(nil))
 }
 
-func TestTheRedirectPolicyOfTheCallersClientIsAsked(t *testing.T) {
+func TestWithHTTPClientAsksItsRedirectPolicy(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	moved := httptest.NewServer(http.RedirectHandler(s.URL+"/elsewhere?token=s3cret", http.StatusFound))
@@ -244,7 +244,7 @@ func TestTheRedirectPolicyOfTheCallersClientIsAsked(t *testing.T) {
 	assert.Equal(t, []string{"/elsewhere"}, asked)
 }
 
-func TestALoginPageIsNotTakenForALoggedMetric(t *testing.T) {
+func TestLogMetricRefusesLoginPage(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther} {
@@ -260,7 +260,7 @@ func TestALoginPageIsNotTakenForALoggedMetric(t *testing.T) {
 	assert.Empty(t, s.requests)
 }
 
-func TestANegativeBatchLimitIsRefused(t *testing.T) {
+func TestWithBatchLimitsRefusesNegative(t *testing.T) {
 	t.Parallel()
 	for _, limits := range []tracking.BatchLimits{{Metrics: -1}, {Params: -1}, {Tags: -1}, {Items: -1}, {Bytes: -1}} {
 		reasons := requireRefused(t, mlflow.WithTrackingURI("http://mlflow.test"), mlflow.WithBatchLimits(limits))
@@ -345,7 +345,7 @@ func TestTimeLimits(t *testing.T) {
 	}
 }
 
-func TestATimeLimitOf0IsNone(t *testing.T) {
+func TestWithTimeoutOfZeroIsNoLimit(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client, err := mlflow.NewClient(mlflow.WithTrackingURI("http://mlflow.test"), mlflow.WithTimeout(0),
@@ -359,14 +359,14 @@ func TestATimeLimitOf0IsNone(t *testing.T) {
 	})
 }
 
-func TestANegativeTimeLimitIsRefused(t *testing.T) {
+func TestWithTimeoutRefusesNegative(t *testing.T) {
 	t.Parallel()
 	reasons := requireRefused(t, mlflow.WithTrackingURI("http://mlflow.test"), mlflow.WithTimeout(-time.Second))
 	require.Len(t, reasons, 1)
 	assert.Equal(t, "WithTimeout: -1s is negative", reasons[0].Message)
 }
 
-func TestTheCallersContextEndsACall(t *testing.T) {
+func TestContextEndsCall(t *testing.T) {
 	t.Parallel()
 	for name, server := range map[string]roundTripper{"no response": hang, "a slow response": drip} {
 		for _, want := range []error{context.Canceled, context.DeadlineExceeded} {
@@ -395,7 +395,7 @@ func TestTheCallersContextEndsACall(t *testing.T) {
 	}
 }
 
-func TestAServerThatCannotBeReachedIsUnavailable(t *testing.T) {
+func TestClientWithoutServerIsUnavailable(t *testing.T) {
 	t.Parallel()
 	gone := httptest.NewServer(nil)
 	gone.Close()
@@ -412,7 +412,7 @@ func TestAServerThatCannotBeReachedIsUnavailable(t *testing.T) {
 	require.ErrorAs(t, err, &refused, "the cause is there for those who ask")
 }
 
-func TestEachAttemptIsLogged(t *testing.T) {
+func TestWithLoggerLogsEachAttempt(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	var log bytes.Buffer
@@ -436,7 +436,7 @@ func TestEachAttemptIsLogged(t *testing.T) {
 	assert.Equal(t, "/api/2.0/mlflow/runs/get", line["route"])
 }
 
-func TestWithoutALoggerNothingIsLogged(t *testing.T) {
+func TestWithLoggerUnsetLogsNothing(t *testing.T) {
 	t.Parallel()
 	newServer(t).requestOf(t, mlflow.WithLogger(nil))
 }

@@ -42,7 +42,7 @@ func elapsed(t *testing.T, opts ...mlflow.Option) time.Duration {
 	return time.Since(start)
 }
 
-func TestAllBadVariablesAreReportedAtOnce(t *testing.T) {
+func TestNewClientReportsAllBadVariablesAtOnce(t *testing.T) {
 	bad := map[string]string{
 		"MLFLOW_TRACKING_URI":             "mlruns",
 		"MLFLOW_TRACKING_TOKEN":           "s3cret\n",
@@ -64,7 +64,7 @@ func TestAllBadVariablesAreReportedAtOnce(t *testing.T) {
 	assert.NotContains(t, err.Error(), "s3cret")
 }
 
-func TestTheTimeLimitOfTheEnvironment(t *testing.T) {
+func TestTimeoutOfEnvironment(t *testing.T) {
 	for value, tt := range map[string]struct {
 		opts []mlflow.Option
 		want time.Duration
@@ -203,7 +203,7 @@ func TestRedirectsCanBeTurnedOffByTheEnvironment(t *testing.T) {
 }
 
 // The pool is filled with requests that wait for as many as it should hold, and one more waits for a connection.
-func TestThePoolSizeOfTheEnvironment(t *testing.T) {
+func TestPoolSizeOfEnvironment(t *testing.T) {
 	for value, want := range map[string]int{"": 8, "3": 3, "12": 12} {
 		t.Setenv("MLFLOW_HTTP_POOL_MAXSIZE", value)
 		var mu sync.Mutex
@@ -253,7 +253,7 @@ func withWorkspaces(info *http.Response, seen *[]string) mlflow.Option {
 	})
 }
 
-func TestTheWorkspaceIsNamedInEachRequest(t *testing.T) {
+func TestWithWorkspaceIsNamedInEachRequest(t *testing.T) {
 	for name, tt := range map[string]struct {
 		env  string
 		opts []mlflow.Option
@@ -284,7 +284,7 @@ func TestTheWorkspaceIsNamedInEachRequest(t *testing.T) {
 	}
 }
 
-func TestNothingIsSentToAServerWithoutWorkspaces(t *testing.T) {
+func TestWithWorkspaceSendsNothingToServerWithoutWorkspaces(t *testing.T) {
 	t.Parallel()
 	for name, info := range map[string]func() *http.Response{
 		"too old": func() *http.Response { return newResponse(http.StatusNotFound, strings.NewReader("<!doctype html>")) },
@@ -305,7 +305,7 @@ func TestNothingIsSentToAServerWithoutWorkspaces(t *testing.T) {
 	}
 }
 
-func TestATokenSourceIsAskedBeforeEachAttempt(t *testing.T) {
+func TestWithTokenSourceIsAskedBeforeEachAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var sent []string
@@ -331,7 +331,7 @@ func TestATokenSourceIsAskedBeforeEachAttempt(t *testing.T) {
 	})
 }
 
-func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
+func TestWithTokenSourceReplacesRefusedTokenOnce(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("the source is dry")
 	for name, tt := range map[string]struct {
@@ -393,7 +393,7 @@ func TestATokenThatIsRefusedIsReplacedOnce(t *testing.T) {
 	}
 }
 
-func TestATokenSourceThatFailsEndsTheCall(t *testing.T) {
+func TestWithTokenSourceThatFailsEndsCall(t *testing.T) {
 	t.Parallel()
 	const secret = "s3cret"
 	dry := errors.New("the source is dry")
@@ -429,7 +429,7 @@ func TestATokenSourceThatFailsEndsTheCall(t *testing.T) {
 	}
 }
 
-func TestATokenSourceGetsTheCallsContext(t *testing.T) {
+func TestWithTokenSourceGetsContextOfCall(t *testing.T) {
 	t.Parallel()
 	type key struct{}
 	s := newServer(t)
@@ -462,7 +462,7 @@ func TestTokensAndTheirSources(t *testing.T) {
 	}
 }
 
-func TestASourceIsBeforeTheCredentialsOfTheEnvironment(t *testing.T) {
+func TestWithTokenSourceWinsOverEnvironment(t *testing.T) {
 	s := newServer(t)
 	source := mlflow.WithTokenSource(func(context.Context) (string, error) { return "source", nil })
 	t.Setenv("MLFLOW_TRACKING_TOKEN", "env")
@@ -473,7 +473,7 @@ func TestASourceIsBeforeTheCredentialsOfTheEnvironment(t *testing.T) {
 	assert.Equal(t, basic("env", "pw"), s.requestOf(t).Header.Get("Authorization"))
 }
 
-func TestARequestEditorIsTheLastToChangeEachAttempt(t *testing.T) {
+func TestWithRequestEditorIsLastInEachAttempt(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var edited, sent []http.Header
@@ -517,7 +517,7 @@ func TestARequestEditorIsTheLastToChangeEachAttempt(t *testing.T) {
 	})
 }
 
-func TestAnErrorOfTheRequestEditorEndsTheCall(t *testing.T) {
+func TestWithRequestEditorThatFailsEndsCall(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("no key to sign with")
 	attempts, server := refusing(http.StatusOK)

@@ -177,7 +177,7 @@ func TestServersAreTrustedByTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestTheClientCertificateOfTheEnvironment(t *testing.T) {
+func TestClientCertificateOfEnvironment(t *testing.T) {
 	servers, clients := newAuthority(t), newAuthority(t)
 	server := serveTLS(t, servers, clients)
 	t.Setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", servers.file(t))
@@ -224,7 +224,7 @@ func TestTLSVariablesThatContradictEachOtherAreRefused(t *testing.T) {
 	assert.Contains(t, reasons[0].Message, "MLFLOW_TRACKING_INSECURE_TLS and MLFLOW_TRACKING_SERVER_CERT_PATH contradict each other")
 }
 
-func TestAllBadTLSVariablesAreReported(t *testing.T) {
+func TestTLSVariablesReportAllProblems(t *testing.T) {
 	none := filepath.Join(t.TempDir(), "none")
 	t.Setenv("MLFLOW_TRACKING_INSECURE_TLS", "maybe")
 	t.Setenv("MLFLOW_TRACKING_SERVER_CERT_PATH", none)
@@ -251,7 +251,7 @@ func TestTLSConfig(t *testing.T) {
 	require.NoError(t, err, "what the caller does to the config later has no effect")
 }
 
-func TestATLSConfigOfTheTimeOfTheOption(t *testing.T) {
+func TestWithTLSConfigIsCopied(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)
 	server := serveTLS(t, a, nil)
@@ -274,7 +274,7 @@ func TestTLSSettingsAreRefusedBesideACallersClient(t *testing.T) {
 	}
 }
 
-func TestTheCallersClientHasItsOwnTLSSettings(t *testing.T) {
+func TestWithHTTPClientHasItsOwnTLS(t *testing.T) {
 	a := newAuthority(t)
 	server := serveTLS(t, a, nil)
 	trusting := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.pool(), MinVersion: tls.VersionTLS12}}}

@@ -48,7 +48,7 @@ func TestHostileLists(t *testing.T) {
 	}
 }
 
-func TestAListThatLies(t *testing.T) {
+func TestListArtifactsRefusesBadPaths(t *testing.T) {
 	t.Parallel()
 	for name, list := range map[string][]gen.FileInfo{
 		"a name twice":          {{Path: "a", FileSize: 1}, {Path: "a", FileSize: 1}},
@@ -63,7 +63,7 @@ func TestAListThatLies(t *testing.T) {
 }
 
 // A folder in itself would be walked for ever.
-func TestAFolderInItselfEnds(t *testing.T) {
+func TestFSOfFolderInItselfEnds(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	f.list = []gen.FileInfo{{Path: "a", IsDir: true}}
@@ -104,7 +104,7 @@ func TestSizesThatLie(t *testing.T) {
 }
 
 // A download that ends early, wherever that is, is no success.
-func TestADownloadCutAtAnyByteIsNoSuccess(t *testing.T) {
+func TestDownloadArtifactCutAtAnyByteFails(t *testing.T) {
 	t.Parallel()
 	const content = "the content of a file"
 	for cut := range len(content) {
@@ -132,7 +132,7 @@ func TestADownloadCutAtAnyByteIsNoSuccess(t *testing.T) {
 }
 
 // A login page is no file.
-func TestALoginPageIsNoFile(t *testing.T) {
+func TestDownloadArtifactRefusesLoginPage(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	const page = "<html>Sign in</html>"
@@ -151,7 +151,7 @@ func TestALoginPageIsNoFile(t *testing.T) {
 }
 
 // A file that is not stored whole is sent again, and the call fails if that does not help.
-func TestWhatIsStoredIsVerified(t *testing.T) {
+func TestLogArtifactVerifiesWhatIsStored(t *testing.T) {
 	t.Parallel()
 	for lost := range 4 {
 		f := newFake(t)
@@ -190,7 +190,7 @@ func TestWhatIsStoredIsVerified(t *testing.T) {
 }
 
 // The first error ends the upload of a folder, and names the file.
-func TestTheFirstErrorNamesTheFile(t *testing.T) {
+func TestLogArtifactsNamesFileOfFirstError(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	f.before = func(w http.ResponseWriter, r *http.Request) bool {
@@ -236,7 +236,7 @@ func TestServingIsOff(t *testing.T) {
 
 // Where the artifact URI names another server, that gets no credentials; and nothing is written to a folder that it
 // names.
-func TestTheArtifactURIIsNotTrusted(t *testing.T) {
+func TestArtifactURIIsNotTrusted(t *testing.T) {
 	t.Parallel()
 	other := newFake(t)
 	other.files["a"] = "content"
@@ -271,7 +271,7 @@ func TestTheArtifactURIIsNotTrusted(t *testing.T) {
 	}
 }
 
-func TestNothingIsWrittenWhereTheServerSays(t *testing.T) {
+func TestCopyFSWritesNothingOutside(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	for _, uri := range []string{folder, "file://" + folder, `C:\artifacts`, "hdfs://host/x", "dbfs:/x", "s3://bucket/x", "https://host/x"} {
@@ -299,7 +299,7 @@ func TestNothingIsWrittenWhereTheServerSays(t *testing.T) {
 }
 
 // A transfer that stands still ends, even in the middle.
-func TestATransferThatStandsStill(t *testing.T) {
+func TestTransferThatStandsStillEnds(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	f.files["a"] = "content"
@@ -318,7 +318,7 @@ func TestATransferThatStandsStill(t *testing.T) {
 }
 
 // An error of the content is the caller's own, and is not taken for the server's.
-func TestAnErrorOfTheContent(t *testing.T) {
+func TestLogArtifactReturnsErrorOfContent(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	broken := errors.New("the disk is broken")

@@ -71,7 +71,7 @@ func TestStorageOutOfReach(t *testing.T) {
 }
 
 // A download that is cut goes on with a new URL: the first one may have expired.
-func TestADownloadGoesOnWithANewURL(t *testing.T) {
+func TestDownloadArtifactContinuesWithNewURL(t *testing.T) {
 	t.Parallel()
 	const content = "0123456789"
 	asked := 0
@@ -165,7 +165,7 @@ func TestParts(t *testing.T) {
 }
 
 // The context's end is the caller's own error, also before anything is sent.
-func TestAnEndedContext(t *testing.T) {
+func TestTransferWithEndedContext(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	client := f.client(t)

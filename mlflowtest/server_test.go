@@ -140,7 +140,7 @@ func TestCloseIsEnoughOnce(t *testing.T) {
 }
 
 // TestConcurrentUse is for the race detector.
-func TestConcurrentUse(t *testing.T) {
+func TestServerConcurrentUse(t *testing.T) {
 	t.Parallel()
 	client := newClient(t, mlflowtest.NewHandler())
 	run, err := client.CreateRun(t.Context(), "0")
@@ -253,8 +253,8 @@ func TestPartlyReadRequests(t *testing.T) {
 	assert.Equal(t, tracking.RunStatusRunning, run.Info.Status)
 }
 
-// TestWhatIsNewIn318 has what MLflow 3.18.0 does and 3.17.2 does not. The random calls of lab/differential leave it out.
-func TestWhatIsNewIn318(t *testing.T) {
+// TestServerDoesWhatIsNewIn318 has what MLflow 3.18.0 does and 3.17.2 does not. The random calls of lab/differential leave it out.
+func TestServerDoesWhatIsNewIn318(t *testing.T) {
 	t.Parallel()
 	handler := mlflowtest.NewHandler()
 	for _, filter := range []string{"attributes.name = 'Default'", "name like 'Def%'", "name ILIKE 'def%'", "experiment_id in ('0')"} {

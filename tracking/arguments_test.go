@@ -238,8 +238,8 @@ func TestLogBatchOfNothingSendsNothing(t *testing.T) {
 	require.NoError(t, client.LogBatch(t.Context(), "r1", nil, []tracking.Param{}, map[string]string{}))
 }
 
-// TestTheFirstAndTheLastTime sends the times at the ends of MLflow's count.
-func TestTheFirstAndTheLastTime(t *testing.T) {
+// TestTimesFirstAndLast sends the times at the ends of MLflow's count.
+func TestTimesFirstAndLast(t *testing.T) {
 	t.Parallel()
 	for _, ms := range []int64{math.MinInt64, math.MinInt64 + 999, -1, 0, math.MaxInt64 - 999, math.MaxInt64} {
 		client, stored := batching(t, 0)

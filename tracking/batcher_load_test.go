@@ -18,7 +18,7 @@ import (
 
 // 64 goroutines hand over points to 200 runs, while the server fails at random. MLFLOW_TEST_POINTS=1000000 takes a minute
 // with the race detector.
-func TestABatcherUnderLoad(t *testing.T) {
+func TestBatcherUnderLoad(t *testing.T) {
 	t.Parallel()
 	const workers, runs = 64, 200
 	points := numberIn("MLFLOW_TEST_POINTS", 100_000)

@@ -21,9 +21,9 @@ import (
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// TestABatcherInAnyWeather makes up what happens to a batcher: programs hand over and flush, the server is slow, fails,
+// TestBatcherRandomSchedules makes up what happens to a batcher: programs hand over and flush, the server is slow, fails,
 // hangs and loses responses, and a Close may give up. MLFLOW_TEST_LIVES says how often, MLFLOW_TEST_SEED where to begin.
-func TestABatcherInAnyWeather(t *testing.T) {
+func TestBatcherRandomSchedules(t *testing.T) {
 	t.Parallel()
 	first := numberIn("MLFLOW_TEST_SEED", 1)
 	for seed := first; seed < first+numberIn("MLFLOW_TEST_LIVES", 40) && !t.Failed(); seed++ {

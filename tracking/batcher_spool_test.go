@@ -50,7 +50,7 @@ func giveUp(t *testing.T, b *tracking.Batcher) {
 	require.ErrorIs(t, b.Close(ended), context.Canceled)
 }
 
-func TestTheNextBatcherSendsWhatAKilledOneLeft(t *testing.T) {
+func TestBatcherSendsWhatKilledOneLeft(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		s.before = unreachable
 		dir := filepath.Join(t.TempDir(), "made", "for it")
@@ -95,7 +95,7 @@ func TestTheNextBatcherSendsWhatAKilledOneLeft(t *testing.T) {
 	})
 }
 
-func TestASpoolForgetsWhatIsSentAndDropped(t *testing.T) {
+func TestBatcherSpoolForgetsWhatIsSentAndDropped(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		dir := t.TempDir()
 		b := tracking.NewBatcher(s.client(), tracking.WithSpool(dir), tracking.WithQueueLimit(20),
@@ -124,7 +124,7 @@ func TestASpoolForgetsWhatIsSentAndDropped(t *testing.T) {
 }
 
 // Whatever a crash leaves of the end of the file, what comes before is read.
-func TestASpoolThatIsCutAnywhere(t *testing.T) {
+func TestBatcherReadsSpoolThatIsCutAnywhere(t *testing.T) {
 	t.Parallel()
 	var whole []byte
 	var ends []int // of the file with each item
@@ -176,7 +176,7 @@ func TestASpoolThatIsCutAnywhere(t *testing.T) {
 	}
 }
 
-func TestASpoolThatCannotBeUsedTakesNothing(t *testing.T) {
+func TestBatcherWithUnusableSpoolTakesNothing(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, []byte("x"), 0o600))
@@ -227,7 +227,7 @@ func folderNamedLock(t *testing.T) string {
 }
 
 // While a server is away, a spool grows with what is queued, and not with what was dropped.
-func TestASpoolIsBounded(t *testing.T) {
+func TestBatcherSpoolIsBounded(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		s.before = unreachable
 		dir := t.TempDir()
@@ -251,7 +251,7 @@ func TestASpoolIsBounded(t *testing.T) {
 	})
 }
 
-func TestASpoolHoldsNoSecret(t *testing.T) {
+func TestBatcherSpoolHoldsNoSecret(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		s.before = func(*http.Request, batchRequest) (*http.Response, error) { return response(401, plantedToken), nil }
 		dir := t.TempDir()

@@ -39,7 +39,7 @@ func onBatchServer(t *testing.T, test func(*testing.T, *batchServer)) {
 	synctest.Test(t, func(t *testing.T) { test(t, newBatchServer("r1", "r2")) })
 }
 
-func TestABatchGoesOutAfterItsDelay(t *testing.T) {
+func TestBatcherSendsAfterDelay(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		b := tracking.NewBatcher(s.client(), tracking.WithBatchDelay(3*time.Second))
 		began := time.Now()
@@ -59,7 +59,7 @@ func TestABatchGoesOutAfterItsDelay(t *testing.T) {
 	})
 }
 
-func TestAFullBatchGoesOutBeforeItsDelay(t *testing.T) {
+func TestBatcherSendsFullBatchBeforeDelay(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		b := tracking.NewBatcher(s.client(), tracking.WithBatchDelay(time.Hour))
 		logSteps(t, b, "r1", "loss", 999)
@@ -77,7 +77,7 @@ func TestAFullBatchGoesOutBeforeItsDelay(t *testing.T) {
 	})
 }
 
-func TestABatcherStampsAtHandOver(t *testing.T) {
+func TestBatcherStampsAtHandOver(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		b := tracking.NewBatcher(s.client())
 		given := time.UnixMilli(1234)
@@ -95,7 +95,7 @@ func TestABatcherStampsAtHandOver(t *testing.T) {
 	})
 }
 
-func TestABatcherKeepsTheOrderOfARun(t *testing.T) {
+func TestBatcherKeepsOrderOfRun(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		b := tracking.NewBatcher(s.client())
 		var order []string
@@ -134,7 +134,7 @@ func TestABatcherKeepsTheOrderOfARun(t *testing.T) {
 	})
 }
 
-func TestOfATagThatChangesOnlyTheLastValueIsSent(t *testing.T) {
+func TestBatcherSendsLastValueOfTag(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		b := tracking.NewBatcher(s.client())
 		for i := range 50 {
@@ -149,7 +149,7 @@ func TestOfATagThatChangesOnlyTheLastValueIsSent(t *testing.T) {
 	})
 }
 
-func TestABatcherRefusesWhatAClientRefuses(t *testing.T) {
+func TestBatcherRefusesWhatClientRefuses(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		strict := tracking.NewClient(mustURL(t), s, tracking.Config{StrictLengths: true})
 		b := tracking.NewBatcher(strict)
@@ -189,7 +189,7 @@ func TestABatcherRefusesWhatAClientRefuses(t *testing.T) {
 	})
 }
 
-func TestAFullQueueWaits(t *testing.T) {
+func TestBatcherFullQueueWaits(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		s.before = neverRespond
 		b := tracking.NewBatcher(s.client(), tracking.WithQueueLimit(10), tracking.WithBatchDelay(time.Hour))
@@ -211,7 +211,7 @@ func TestAFullQueueWaits(t *testing.T) {
 	})
 }
 
-func TestABatchLargerThanTheRoomWaitsInPieces(t *testing.T) {
+func TestBatcherLogBatchLargerThanRoomWaitsInPieces(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		b := tracking.NewBatcher(s.client(), tracking.WithQueueLimit(10))
 		s.before = func(*http.Request, batchRequest) (*http.Response, error) {
@@ -247,7 +247,7 @@ func stampedFrom(metrics []tracking.Metric, stamp time.Time) []tracking.Metric {
 	return metrics
 }
 
-func TestAFullQueueDropsTheOldestMetrics(t *testing.T) {
+func TestBatcherFullQueueDropsOldestMetrics(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		b := tracking.NewBatcher(s.client(), tracking.WithQueueLimit(10), tracking.WithFullQueue(tracking.FullQueueDropOldest))
 		s.before = neverRespond
@@ -270,7 +270,7 @@ func TestAFullQueueDropsTheOldestMetrics(t *testing.T) {
 	})
 }
 
-func TestAQueueThatDropsAlwaysHasSomethingToDrop(t *testing.T) {
+func TestBatcherFullQueueAlwaysHasSomethingToDrop(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		s.before = neverRespond
 		b := tracking.NewBatcher(s.client(), tracking.WithQueueLimit(10), tracking.WithFullQueue(tracking.FullQueueDropOldest))
@@ -284,7 +284,7 @@ func TestAQueueThatDropsAlwaysHasSomethingToDrop(t *testing.T) {
 	})
 }
 
-func TestDroppingDuringALongRequestKeepsTheRest(t *testing.T) {
+func TestBatcherDropsDuringLongRequestOnlyTheOldest(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		b := tracking.NewBatcher(s.client(), tracking.WithQueueLimit(2000), tracking.WithFullQueue(tracking.FullQueueDropOldest))
 		s.before = func(*http.Request, batchRequest) (*http.Response, error) {
@@ -301,7 +301,7 @@ func TestDroppingDuringALongRequestKeepsTheRest(t *testing.T) {
 	})
 }
 
-func TestAFullQueueRefuses(t *testing.T) {
+func TestBatcherFullQueueRefuses(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		b := tracking.NewBatcher(s.client(), tracking.WithQueueLimit(10), tracking.WithFullQueue(tracking.FullQueueRefuse))
 		logSteps(t, b, "r1", "loss", 8)
@@ -317,7 +317,7 @@ func TestAFullQueueRefuses(t *testing.T) {
 	})
 }
 
-func TestACulpritSinksNobodyElse(t *testing.T) {
+func TestBatcherIsolatesRefusedItem(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name     string
@@ -405,7 +405,7 @@ func TestACulpritSinksNobodyElse(t *testing.T) {
 	}
 }
 
-func TestARunThatIsGoneHoldsUpNoOther(t *testing.T) {
+func TestBatcherRunThatIsGoneHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name  string
@@ -445,7 +445,7 @@ func respondTo(run string, status int, body string) func(*http.Request, batchReq
 	}
 }
 
-func TestAnOutageLosesNothing(t *testing.T) {
+func TestBatcherLosesNothingInOutage(t *testing.T) {
 	t.Parallel()
 	type before = func(*http.Request, batchRequest) (*http.Response, error)
 	with := func(status int, body string, header ...string) before {
@@ -506,7 +506,7 @@ func TestAnOutageLosesNothing(t *testing.T) {
 	}
 }
 
-func TestARunThatHangsHoldsUpNoOther(t *testing.T) {
+func TestBatcherRunThatHangsHoldsUpNoOther(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		s.before = func(r *http.Request, batch batchRequest) (*http.Response, error) {
 			if batch.RunID == "r1" {
@@ -528,7 +528,7 @@ func TestARunThatHangsHoldsUpNoOther(t *testing.T) {
 }
 
 // A 400 BAD_REQUEST may be an overloaded database or a value that it does not like.
-func TestABadRequestIsRetriedForAWhile(t *testing.T) {
+func TestBatcherRetriesBadRequestForAMinute(t *testing.T) {
 	t.Parallel()
 	for name, status := range map[string]int{"BAD_REQUEST": 400, "INTERNAL_ERROR": 500} {
 		t.Run(name, func(t *testing.T) {
@@ -561,7 +561,7 @@ func TestABadRequestIsRetriedForAWhile(t *testing.T) {
 	}
 }
 
-func TestABadRequestThatPassesIsNoFailure(t *testing.T) {
+func TestBatcherIgnoresBadRequestThatPasses(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		began := time.Now()
 		s.before = func(*http.Request, batchRequest) (*http.Response, error) {
@@ -577,7 +577,7 @@ func TestABadRequestThatPassesIsNoFailure(t *testing.T) {
 	})
 }
 
-func TestA401PassesOnlyWithOtherCredentials(t *testing.T) {
+func TestBatcherRetries401OnlyIfCredentialsMayChange(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name string
@@ -626,7 +626,7 @@ type viaBatchServer struct{ s *batchServer }
 
 func (v viaBatchServer) RoundTrip(r *http.Request) (*http.Response, error) { return v.s.Do(r) }
 
-func TestFlushEndsAWait(t *testing.T) {
+func TestBatcherFlushEndsWait(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		s.before = func(*http.Request, batchRequest) (*http.Response, error) { return nil, errRefusedConnection }
 		b := tracking.NewBatcher(s.client())
@@ -641,7 +641,7 @@ func TestFlushEndsAWait(t *testing.T) {
 	})
 }
 
-func TestFlushHonorsRetryAfter(t *testing.T) {
+func TestBatcherFlushHonorsRetryAfter(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		began := time.Now()
 		s.before = func(*http.Request, batchRequest) (*http.Response, error) {
@@ -662,7 +662,7 @@ func TestFlushHonorsRetryAfter(t *testing.T) {
 	})
 }
 
-func TestFlushAndCloseEndWithTheirContext(t *testing.T) {
+func TestBatcherFlushAndCloseEndWithContext(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		s.before = neverRespond
 		var handled []tracking.BatchFailure
@@ -696,7 +696,7 @@ func TestFlushAndCloseEndWithTheirContext(t *testing.T) {
 }
 
 // The last response may come at the very moment at which the context ends.
-func TestFlushAndCloseFailOnlyIfSomethingIsUnsent(t *testing.T) {
+func TestBatcherFlushAndCloseFailOnlyIfSomethingIsUnsent(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		s.before = func(*http.Request, batchRequest) (*http.Response, error) {
 			time.Sleep(time.Second)
@@ -719,7 +719,7 @@ func TestFlushAndCloseFailOnlyIfSomethingIsUnsent(t *testing.T) {
 	})
 }
 
-func TestABatcherWithoutItemsStartsNothing(t *testing.T) {
+func TestBatcherWithoutItemsStartsNothing(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		_ = tracking.NewBatcher(s.client()) // a goroutine would keep the bubble from ending
 		b := tracking.NewBatcher(s.client())
@@ -728,7 +728,7 @@ func TestABatcherWithoutItemsStartsNothing(t *testing.T) {
 	})
 }
 
-func TestTheHandlerMayUseTheBatcher(t *testing.T) {
+func TestBatcherFailureHandlerMayUseBatcher(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		var b *tracking.Batcher
 		var mu sync.Mutex
@@ -750,7 +750,7 @@ func TestTheHandlerMayUseTheBatcher(t *testing.T) {
 	})
 }
 
-func TestTheHandlerMayCloseTheBatcher(t *testing.T) {
+func TestBatcherFailureHandlerMayClose(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		var b *tracking.Batcher
 		done := make(chan struct{})
@@ -763,7 +763,7 @@ func TestTheHandlerMayCloseTheBatcher(t *testing.T) {
 	})
 }
 
-func TestCloseLosesNothingThatRacesWithIt(t *testing.T) {
+func TestBatcherCloseLosesNothingThatRacesWithIt(t *testing.T) {
 	t.Parallel()
 	for range 10 {
 		s := newBatchServer("r1")
@@ -793,7 +793,7 @@ func TestCloseLosesNothingThatRacesWithIt(t *testing.T) {
 }
 
 // Before MLflow 3.16 an SQL store refuses a NaN that it has.
-func TestANaNThatIsStoredIsSent(t *testing.T) {
+func TestBatcherCountsStoredNaNAsSent(t *testing.T) {
 	onBatchServer(t, func(t *testing.T, s *batchServer) {
 		stored := make(map[int64]bool)
 		s.before = func(_ *http.Request, batch batchRequest) (*http.Response, error) {

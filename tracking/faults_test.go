@@ -531,7 +531,7 @@ func playFault(t *testing.T, n network, f fault, op operation) (result cell, wai
 // ranThenReset loses the response to the first request, which ran.
 var ranThenReset = fault{ran: true, response: abort}
 
-func TestANaNThatDidLandIsASuccess(t *testing.T) {
+func TestFaultsStoredNaNIsSuccess(t *testing.T) {
 	t.Parallel()
 	const route = "POST /api/2.0/mlflow/runs/log-metric"
 	logNaN := func(t *testing.T, client *tracking.Client) error {
@@ -551,7 +551,7 @@ func TestANaNThatDidLandIsASuccess(t *testing.T) {
 	})
 }
 
-func TestTheRestOfABatchIsStoredToo(t *testing.T) {
+func TestFaultsLogBatchStoresTheRest(t *testing.T) {
 	t.Parallel()
 	f := ranThenReset
 	onFaultyServer(t, "POST /api/2.0/mlflow/runs/log-batch", &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {
@@ -565,7 +565,7 @@ func TestTheRestOfABatchIsStoredToo(t *testing.T) {
 	})
 }
 
-func TestWhatIsDoneOnceAndDidLandIsASuccess(t *testing.T) {
+func TestFaultsAlreadyDoneIsSuccess(t *testing.T) {
 	t.Parallel()
 	for _, name := range operationsDoneOnce() {
 		op := sample(t, name)
@@ -582,7 +582,7 @@ func TestWhatIsDoneOnceAndDidLandIsASuccess(t *testing.T) {
 }
 
 // A request that surely did not run before takes no 404 for its own doing.
-func TestWhatWasNotThereBeforeIsAnError(t *testing.T) {
+func TestFaultsNotFoundIsAnErrorAtFirst(t *testing.T) {
 	t.Parallel()
 	for _, n := range networks {
 		for _, f := range faults() {

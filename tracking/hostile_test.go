@@ -78,8 +78,8 @@ func zip(body string) string {
 	return zipped.String()
 }
 
-// TestAResponseCutAtAnyByteIsNoSuccess cuts the response to each operation after each of its bytes.
-func TestAResponseCutAtAnyByteIsNoSuccess(t *testing.T) {
+// TestResponseCutAtAnyByteIsNoSuccess cuts the response to each operation after each of its bytes.
+func TestResponseCutAtAnyByteIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	for name, frame := range framings {
 		for _, operation := range tracking.Operations {
@@ -165,7 +165,7 @@ func TestHostileResponses(t *testing.T) {
 }
 
 // A little that expands to much is refused as soon as its beginning is seen to be no JSON object.
-func TestAGzipBombIsCheap(t *testing.T) { //nolint:paralleltest // measures what the whole program allocates
+func TestResponseGzipBombIsCheap(t *testing.T) { //nolint:paralleltest // measures what the whole program allocates
 	zipped := strings.Repeat(zip(strings.Repeat("\x00", 1<<20)), 200) // files of gzip can be strung together
 	header := fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n", len(zipped))
 	client := newRawServer(t, func() []byte { return []byte(header + zipped) })
@@ -178,7 +178,7 @@ func TestAGzipBombIsCheap(t *testing.T) { //nolint:paralleltest // measures what
 }
 
 // A connection that is closed after each response, as HTTP/1.0 does, is no trouble for those that come after it.
-func TestOneResponsePerConnection(t *testing.T) {
+func TestResponseOnePerConnection(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		client := newRawServer(t, func() []byte { return []byte("HTTP/1.0 200 OK\r\n\r\n{}") })

@@ -42,7 +42,7 @@ func (w *faultyServer) deleted() []string {
 	return ids
 }
 
-func TestASecondCallWithAKeyFindsTheRun(t *testing.T) {
+func TestCreateRunFindsRunOfEarlierCall(t *testing.T) {
 	t.Parallel()
 	onFaultyServer(t, createRoute, nil, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 		for range 3 {
@@ -55,7 +55,7 @@ func TestASecondCallWithAKeyFindsTheRun(t *testing.T) {
 }
 
 // A second call with the key, by a restarted job or another rank, leaves the first one's run alone whatever gets lost.
-func TestARunOfAnotherCallIsNeverDeleted(t *testing.T) {
+func TestCreateRunNeverDeletesRunOfAnotherCall(t *testing.T) {
 	t.Parallel()
 	for _, theirs := range []string{"r0", "r9"} {
 		f := fault{response: abort}
@@ -70,7 +70,7 @@ func TestARunOfAnotherCallIsNeverDeleted(t *testing.T) {
 }
 
 // A search that ignores the filter tells of runs that have nothing to do with the key.
-func TestASearchIsNotBelieved(t *testing.T) {
+func TestCreateRunIgnoresRunsWithOtherKeys(t *testing.T) {
 	t.Parallel()
 	onFaultyServer(t, createRoute, nil, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 		w.ignoresFilters = true
@@ -85,7 +85,7 @@ func TestASearchIsNotBelieved(t *testing.T) {
 	})
 }
 
-func TestALateDuplicateIsDeletedUnlessItIsUsed(t *testing.T) {
+func TestCreateRunDeletesLateDuplicateUnlessUsed(t *testing.T) {
 	t.Parallel()
 	for _, adopted := range []bool{true, false} {
 		onFaultyServer(t, createRoute, nil, func(t *testing.T, w *faultyServer, client *tracking.Client) {
@@ -110,7 +110,7 @@ func TestALateDuplicateIsDeletedUnlessItIsUsed(t *testing.T) {
 }
 
 // Another call adopts the late duplicate after this one has looked, and before it deletes.
-func TestARunThatIsAdoptedAsItIsToBeDeletedStays(t *testing.T) {
+func TestCreateRunKeepsDuplicateAdoptedMeanwhile(t *testing.T) {
 	t.Parallel()
 	onFaultyServer(t, createRoute, nil, func(t *testing.T, w *faultyServer, client *tracking.Client) {
 		lost := false
@@ -134,7 +134,7 @@ func TestARunThatIsAdoptedAsItIsToBeDeletedStays(t *testing.T) {
 }
 
 // The call that has created a run is about to delete it, since before another one looks or since after.
-func TestARunThatIsToBeDeletedIsNotAdopted(t *testing.T) {
+func TestCreateRunDoesNotAdoptDoomedRun(t *testing.T) {
 	t.Parallel()
 	for _, when := range []string{"/runs/search", "/runs/set-tag"} {
 		onFaultyServer(t, createRoute, nil, func(t *testing.T, w *faultyServer, client *tracking.Client) {
@@ -153,7 +153,7 @@ func TestARunThatIsToBeDeletedIsNotAdopted(t *testing.T) {
 }
 
 // Without permission to delete there are two runs, and the call returns one of them all the same.
-func TestWithoutPermissionToDeleteTheRunIsReturned(t *testing.T) {
+func TestCreateRunReturnsRunItMayNotDelete(t *testing.T) {
 	t.Parallel()
 	onFaultyServer(t, createRoute, nil, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
 		var logged bytes.Buffer
@@ -168,7 +168,7 @@ func TestWithoutPermissionToDeleteTheRunIsReturned(t *testing.T) {
 }
 
 // A run that is deleted between the look and the mark is not returned.
-func TestARunThatWasDeletedMeanwhileIsNotAdopted(t *testing.T) {
+func TestCreateRunDoesNotAdoptDeletedRun(t *testing.T) {
 	t.Parallel()
 	onFaultyServer(t, createRoute, nil, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
 		w.addRun("r0", "another nonce")
@@ -188,7 +188,7 @@ func TestARunThatWasDeletedMeanwhileIsNotAdopted(t *testing.T) {
 
 // A CreateRun whose response was lost may be slow: it runs before we look for it, or after, or after our retry got a
 // response.
-func TestALostCreateRunMayBeSlow(t *testing.T) {
+func TestCreateRunWaitsForSlowLostRequest(t *testing.T) {
 	t.Parallel()
 	for after := time.Duration(0); after < 2*grace; after += grace / 16 {
 		onFaultyServer(t, createRoute, nil, func(t *testing.T, w *faultyServer, client *tracking.Client) {
@@ -211,7 +211,7 @@ func TestALostCreateRunMayBeSlow(t *testing.T) {
 }
 
 // Two requests are lost. The second one is found first; the first one is slower.
-func TestOfSeveralLostCreateRunsOneIsKept(t *testing.T) {
+func TestCreateRunKeepsOneOfSeveralLost(t *testing.T) {
 	t.Parallel()
 	onFaultyServer(t, createRoute, nil, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
 		sent := 0
@@ -233,7 +233,7 @@ func TestOfSeveralLostCreateRunsOneIsKept(t *testing.T) {
 	})
 }
 
-func TestALookUpThatFailsKeepsTheError(t *testing.T) {
+func TestCreateRunKeepsErrorWhenSearchFails(t *testing.T) {
 	t.Parallel()
 	f := fault{ran: true, response: respondWith(503, html, "down for maintenance")}
 	onFaultyServer(t, createRoute, &f, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
@@ -258,7 +258,7 @@ func TestALookUpThatFailsKeepsTheError(t *testing.T) {
 	})
 }
 
-func TestAFirstLookThatFailsIsTheErrorOfTheCall(t *testing.T) {
+func TestCreateRunReturnsErrorOfFirstSearch(t *testing.T) {
 	t.Parallel()
 	onFaultyServer(t, createRoute, nil, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
 		client := w.client(t, mlflow.WithRequestEditor(func(context.Context, *http.Request) error { return errors.New("no") }))
@@ -271,7 +271,7 @@ func TestAFirstLookThatFailsIsTheErrorOfTheCall(t *testing.T) {
 }
 
 // The run is there: a caller who cannot wait for lost requests gets it nevertheless.
-func TestACreateRunWhoseTimeIsUpReturnsTheRun(t *testing.T) {
+func TestCreateRunReturnsRunFoundAtDeadline(t *testing.T) {
 	t.Parallel()
 	f := fault{response: abort}
 	onFaultyServer(t, createRoute, &f, func(t *testing.T, w *faultyServer, _ *tracking.Client) {
@@ -287,7 +287,7 @@ func TestACreateRunWhoseTimeIsUpReturnsTheRun(t *testing.T) {
 }
 
 // A caller who gives up before the retry learns what the first request came to, and that the context ended.
-func TestACreateRunWhoseTimeIsUpIsNotRetried(t *testing.T) {
+func TestCreateRunIsNotRetriedAfterDeadline(t *testing.T) {
 	t.Parallel()
 	for _, f := range []fault{{response: abort}, {response: respondWith(503, html, "down")}} {
 		onFaultyServer(t, createRoute, &f, func(t *testing.T, w *faultyServer, client *tracking.Client) {

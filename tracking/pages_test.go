@@ -148,8 +148,8 @@ func TestIteratorsLeaveOptionsAlone(t *testing.T) {
 	assert.Nil(t, options[:2][1], "the caller's array has not been written to")
 }
 
-// TestThePageAheadIsFetchedMeanwhile has a server that takes a second for each of five pages, and a caller who takes two.
-func TestThePageAheadIsFetchedMeanwhile(t *testing.T) {
+// TestPagesFetchesPageAhead has a server that takes a second for each of five pages, and a caller who takes two.
+func TestPagesFetchesPageAhead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -176,7 +176,7 @@ func fiveSlowPages(ctx context.Context, token string) ([]int, string, error) {
 }
 
 // However a loop ends, nothing goes on: a bubble of synctest waits for every goroutine in it, and no time passes.
-func TestNothingGoesOnBehindALoop(t *testing.T) {
+func TestPagesFetchEndsWithLoop(t *testing.T) {
 	t.Parallel()
 	failing := func(ctx context.Context, token string) ([]int, string, error) {
 		if token == "2" {
@@ -221,7 +221,7 @@ func TestNothingGoesOnBehindALoop(t *testing.T) {
 	}
 }
 
-func TestAPanicOfTheFetchingComesToTheLoop(t *testing.T) {
+func TestPagesPanicOfFetchReachesLoop(t *testing.T) {
 	t.Parallel()
 	assert.PanicsWithValue(t, "a Doer's", func() {
 		_ = lastError(tracking.AllPages(t.Context(), func(context.Context, string) ([]int, string, error) { panic("a Doer's") }))
@@ -229,7 +229,7 @@ func TestAPanicOfTheFetchingComesToTheLoop(t *testing.T) {
 }
 
 // Pages whose tokens go round in a circle end, wherever it begins and however long it is.
-func TestEveryCircleOfTokensEnds(t *testing.T) {
+func TestPagesCycleOfTokensEnds(t *testing.T) {
 	t.Parallel()
 	for before := range 40 {
 		for length := 1; length <= 40; length++ {
@@ -258,7 +258,7 @@ func lastError(items iter.Seq2[int, error]) (last error) {
 }
 
 // It does not run beside other tests, which take memory too.
-func TestAHundredThousandPagesTakeNoMemory(t *testing.T) {
+func TestPagesTakeNoMemory(t *testing.T) {
 	const last = 100_000
 	before, after := uint64(0), uint64(0)
 	require.NoError(t, lastError(tracking.AllPages(t.Context(), func(_ context.Context, token string) ([]int, string, error) {

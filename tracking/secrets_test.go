@@ -126,8 +126,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// TestNoSecretIsSentBack has a server, or a proxy, send back what it was sent, wherever it can.
-func TestNoSecretIsSentBack(t *testing.T) {
+// TestSecretsAreNotSentBack has a server, or a proxy, send back what it was sent, wherever it can.
+func TestSecretsAreNotSentBack(t *testing.T) {
 	t.Parallel()
 	echo := plantedHeader + " " + plantedPassword + " " + plantedSignature + " Basic " + plantedBasic + " " + plantedToken +
 		" " + plantedCookie + " " + plantedKey
@@ -184,8 +184,8 @@ func TestNoSecretIsSentBack(t *testing.T) {
 	}
 }
 
-// TestNoSecretIsRecorded searches the recordings, which are made with clients that carry secrets.
-func TestNoSecretIsRecorded(t *testing.T) {
+// TestSecretsAreNotRecorded searches the recordings, which are made with clients that carry secrets.
+func TestSecretsAreNotRecorded(t *testing.T) {
 	t.Parallel()
 	files := 0
 	err := filepath.WalkDir("../testdata", func(path string, entry fs.DirEntry, err error) error {

@@ -104,7 +104,7 @@ func TestSignaturesAreThoseOfTheTestSuite(t *testing.T) {
 	}
 }
 
-func TestEachAttemptIsSignedAnew(t *testing.T) {
+func TestSignEachAttemptAnew(t *testing.T) {
 	t.Parallel()
 	gateway := newGateway(t, http.StatusServiceUnavailable, http.StatusOK)
 	asked := 0
@@ -131,7 +131,7 @@ func TestRequestsWithAQueryAreSigned(t *testing.T) {
 	assert.Len(t, gateway.signatures, 1)
 }
 
-func TestWithoutCredentialsNothingIsSent(t *testing.T) {
+func TestSignWithoutCredentialsSendsNothing(t *testing.T) {
 	t.Parallel()
 	gateway := newGateway(t)
 	expired := errors.New("the session is over")

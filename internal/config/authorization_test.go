@@ -75,7 +75,7 @@ func TestBadCredentialsOfTheEnvironmentAreRefused(t *testing.T) {
 	assert.Contains(t, reasons[0], "user name")
 }
 
-func TestATokenSourceMustReturnATokenThatCanBeSent(t *testing.T) {
+func TestTokenSourceMustReturnSendableToken(t *testing.T) {
 	t.Parallel()
 	for want, token := range map[string]string{"is empty": "", "has spaces around it": "s3cret ", "holds characters": "s3cret\n"} {
 		options := withTrackingURI(server)

@@ -72,7 +72,7 @@ func writeCredentialsFile(t *testing.T, content string) (home string) {
 	return home
 }
 
-func TestWithoutSettingsTheDefaultsAreUsed(t *testing.T) {
+func TestResolveUsesDefaults(t *testing.T) {
 	t.Parallel()
 	config, problems := Resolve(withTrackingURI(server), place{}.host())
 	require.Empty(t, problems)
@@ -87,7 +87,7 @@ func TestWithoutSettingsTheDefaultsAreUsed(t *testing.T) {
 }
 
 // A field that over forgets would be a setting without effect.
-func TestALayerIsMergedWhole(t *testing.T) {
+func TestLayerIsMergedWhole(t *testing.T) {
 	t.Parallel()
 	full := environment{place{env: map[string]string{
 		envTrackingURI: server, envWorkspace: "vision", envUsername: "me", envPassword: "pw", envToken: "t0ken",

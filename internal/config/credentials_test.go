@@ -18,7 +18,7 @@ func basic(username, password string) string {
 	return request.Header.Get("Authorization")
 }
 
-func TestTheCredentialsFile(t *testing.T) {
+func TestCredentialsFile(t *testing.T) {
 	t.Parallel()
 	const both = "[mlflow]\nmlflow_tracking_username = file\nmlflow_tracking_password = pw\n"
 	for name, tt := range map[string]struct {
@@ -74,7 +74,7 @@ func TestTheCredentialsFile(t *testing.T) {
 }
 
 // Services run without a home, or with that of somebody else.
-func TestAHomeThatCannotBeEnteredHoldsNoCredentials(t *testing.T) {
+func TestCredentialsFileInLockedHomeIsIgnored(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
@@ -86,7 +86,7 @@ func TestAHomeThatCannotBeEnteredHoldsNoCredentials(t *testing.T) {
 	}
 }
 
-func TestACredentialsFileThatCannotBeReadIsRefused(t *testing.T) {
+func TestCredentialsFileThatCannotBeReadIsRefused(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(home, ".mlflow", "credentials"), 0o700))

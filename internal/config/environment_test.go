@@ -74,7 +74,7 @@ func TestValuesThatCanBeRead(t *testing.T) {
 }
 
 // To go on without what these ask for would send requests unsigned.
-func TestWhatOnlyPythonCanDoIsRefusedWithAWayOut(t *testing.T) {
+func TestResolveRefusesWhatOnlyPythonCanDo(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		values []string
@@ -97,7 +97,7 @@ func TestWhatOnlyPythonCanDoIsRefusedWithAWayOut(t *testing.T) {
 	}
 }
 
-func TestACertificateInPlaceOfItsPathIsNotQuoted(t *testing.T) {
+func TestTLSVariablesDoNotQuoteCertificate(t *testing.T) {
 	t.Parallel()
 	der := append([]byte{0x30, 0x82}, strings.Repeat("s3cret", 20)...)
 	block := string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
@@ -122,7 +122,7 @@ func TestACertificateInPlaceOfItsPathIsNotQuoted(t *testing.T) {
 	}
 }
 
-func TestAPathThatIsNoCertificateIsNamed(t *testing.T) {
+func TestTLSVariablesNamePathWithoutCertificate(t *testing.T) {
 	t.Parallel()
 	for _, variable := range []string{"MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_CLIENT_CERT_PATH"} {
 		for _, path := range []string{"missing.pem", "MIIB/missing", "/certificates/" + strings.Repeat("long/", 60) + "missing.pem"} {
@@ -144,7 +144,7 @@ func TestPortsAndHostsThatAreTaken(t *testing.T) {
 	}
 }
 
-func TestABadTrackingURIOfTheEnvironmentIsNamed(t *testing.T) {
+func TestResolveNamesBadTrackingURIOfEnvironment(t *testing.T) {
 	t.Parallel()
 	for uri, want := range map[string]string{
 		"":                              "set MLFLOW_TRACKING_URI",
@@ -160,7 +160,7 @@ func TestABadTrackingURIOfTheEnvironmentIsNamed(t *testing.T) {
 	}
 }
 
-func TestABadTrackingURIOfAnOptionIsNotReplaced(t *testing.T) {
+func TestResolveKeepsBadTrackingURIOfOption(t *testing.T) {
 	t.Parallel()
 	environment := place{env: map[string]string{"MLFLOW_TRACKING_URI": server}}
 	reasons := requireRefused(t, withTrackingURI("ftp://mlflow.test"), environment)

@@ -12,7 +12,7 @@ import (
 	"github.com/mlflow-go/mlflow/internal/golden"
 )
 
-func TestCompare(t *testing.T) {
+func TestGoldenCompare(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "page.md")
 	require.ErrorContains(t, golden.Compare(file, "one\ntwo\n", false), "page.md is stale")

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWhatIsLeftIsFound(t *testing.T) { //nolint:paralleltest // looks at the whole program
+func TestLeakCheckFindsGoroutines(t *testing.T) { //nolint:paralleltest // looks at the whole program
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "long enough") }))
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
 	require.NoError(t, err)

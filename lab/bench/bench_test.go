@@ -14,7 +14,7 @@ import (
 )
 
 // A difference between what the clients do would make the comparison worthless.
-func TestAllClientsSendTheSameRequests(t *testing.T) {
+func TestClientsSendSameRequests(t *testing.T) {
 	t.Parallel()
 	for i, op := range operations() {
 		t.Run(op.name, func(t *testing.T) {

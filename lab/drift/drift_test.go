@@ -13,7 +13,7 @@ import (
 
 const folder = "../../openapi"
 
-func TestTheSpecAgreesWithEveryRelease(t *testing.T) {
+func TestSpecAgreesWithEveryRelease(t *testing.T) {
 	t.Parallel()
 	problems, _, err := drift(folder)
 	require.NoError(t, err)
@@ -542,7 +542,7 @@ func TestDescriptionsClaimTheStatusesOfErrors(t *testing.T) {
 	assert.Equal(t, map[string]bool{"RESOURCE_ALREADY_EXISTS": true, "ALL": true}, spec.codes)
 }
 
-func TestABrokenSpecIsAnError(t *testing.T) {
+func TestSpecThatIsBrokenIsAnError(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ spec, want string }{
 		"no YAML":                {"paths: [", "yaml"},
@@ -558,7 +558,7 @@ func TestABrokenSpecIsAnError(t *testing.T) {
 	}
 }
 
-func TestANewerReleaseSaysWhatToDo(t *testing.T) {
+func TestNewerReleaseSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, newer("3.18.0", []string{"3.17.2", "3.18.0"}))
 	require.ErrorContains(t, newer("3.18.0", nil), "no release")

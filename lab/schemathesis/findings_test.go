@@ -93,8 +93,8 @@ func TestCrashesMustBeExplained(t *testing.T) {
 	require.ErrorContains(t, err, "the report lacks 1 crashes that are in the server's log")
 }
 
-// TestWhatWasNotSentIsFound: what the tool could not do is a finding as well.
-func TestWhatWasNotSentIsFound(t *testing.T) {
+// TestFindingsNameOperationsNotSent: what the tool could not do is a finding as well.
+func TestFindingsNameOperationsNotSent(t *testing.T) {
 	t.Parallel()
 	found, err := findings(write(t, `{"Initialize": {}} {"NonFatalError": {"message": "too slow"}}`), write(t, ""))
 	require.NoError(t, err)

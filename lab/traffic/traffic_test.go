@@ -144,7 +144,7 @@ func TestDocumentIsForAnyGenerator(t *testing.T) {
 	}
 }
 
-func TestEveryPathTakesAWorkspace(t *testing.T) {
+func TestPathsTakeWorkspace(t *testing.T) {
 	t.Parallel()
 	path := regexp.MustCompile(`(?m)^ {2}(/\S+):\n(.*)`)
 	paths := path.FindAllStringSubmatch(document(t), -1)

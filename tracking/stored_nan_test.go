@@ -210,8 +210,8 @@ func TestNumbersAmongStoredNaNs(t *testing.T) {
 	})
 }
 
-// TestABatchThatLostARaceForATagMeetsItsOwnNaN refuses a tag when the metrics are stored already.
-func TestABatchThatLostARaceForATagMeetsItsOwnNaN(t *testing.T) {
+// TestLogBatchAfterLostRaceMeetsItsOwnNaN refuses a tag when the metrics are stored already.
+func TestLogBatchAfterLostRaceMeetsItsOwnNaN(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store := newOldStore(t)
