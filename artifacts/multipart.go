@@ -76,9 +76,9 @@ func unreachable(err error) bool {
 // createParts begins an upload, and notes where its parts go.
 func (u *fileUpload) createParts(ctx context.Context, parts []*part) (id string, err error) {
 	folder, name := split(u.storage.pathOf(u.path))
-	created, err := callAt[gen.CreateMultipartUploadResult](u.storage.proxy, crashIsFinal(u.method), func(g gen.Client) (*http.Response, error) {
-		return g.CreateMultipartUpload(ctx, folder, gen.CreateMultipartUploadRequest{Path: name, NumParts: len(parts)})
-	})
+	request := gen.CreateMultipartUploadRequest{Path: name, NumParts: len(parts)}
+	created, err := callAt[gen.CreateMultipartUploadResult](u.storage.proxy, crashIsFinal(u.method),
+		func(g gen.Client) (*http.Response, error) { return g.CreateMultipartUpload(ctx, folder, request) })
 	if err != nil {
 		return "", err
 	}

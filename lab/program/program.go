@@ -37,7 +37,7 @@ type seed struct{ n *uint64 }
 
 // SeedFlag defines the flag -seed. Unless it is set, the seed is taken from the clock.
 func SeedFlag(flags *flag.FlagSet, of string) *uint64 {
-	n := uint64(time.Now().Unix()) // short enough to type in again
+	n := uint64(time.Now().Unix()) //nolint:gosec // it is after 1970; short enough to type in again
 	flags.Var(seed{&n}, "seed", "of "+of+"; by default it is taken from the clock")
 	return &n
 }
