@@ -122,10 +122,10 @@ func (f *fake) asked() []string {
 	return append([]string(nil), f.requests...)
 }
 
-// isUpload tells whether a request stores a file behind the server.
+// isUpload reports whether a request stores a file behind the server.
 func isUpload(r *http.Request) bool { return r.Method == http.MethodPut }
 
-// isDownload tells whether a request asks for a file behind the server.
+// isDownload reports whether a request asks for a file behind the server.
 func isDownload(r *http.Request) bool {
 	return r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, proxyPrefix)
 }

@@ -70,7 +70,7 @@ func TestStorageOutOfReach(t *testing.T) {
 	assert.Equal(t, 1, f.count("/mpu/abort/"))
 }
 
-// A download that is cut goes on with a new URL: the first one may have expired.
+// A download that is cut continues with a new URL: the first one may have expired.
 func TestDownloadArtifactContinuesWithNewURL(t *testing.T) {
 	t.Parallel()
 	const content = "0123456789"

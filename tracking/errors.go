@@ -92,7 +92,7 @@ const (
 	ErrorCodeResourceDoesNotExist  ErrorCode = "RESOURCE_DOES_NOT_EXIST"
 )
 
-// An Error says why a call failed. Every error of this package that has to do with the server or with arguments is
+// An Error says why a call failed. Every error of this package that has to do with a response or with arguments is
 // one, or wraps one.
 type Error struct {
 	// Op is the name of the method that failed, such as "LogMetric".

@@ -180,7 +180,7 @@ func ExampleNewBatcher() {
 	// Output: 100 stored, 0 refused, 0 unsent
 }
 
-// A process that is killed and started again goes on with what it had not sent. The server is unavailable for the second
+// A process that is killed and started again continues with what it had not sent. The server is unavailable for the second
 // request to log-batch.
 func ExampleWithSpool() {
 	client := exampleClient()

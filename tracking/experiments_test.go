@@ -168,7 +168,7 @@ func TestDeletedExperimentRefuses(t *testing.T) {
 	})
 }
 
-// freesNames tells whether the server forgets the name of a deleted experiment. The file store of 2.9.2 does, and that of
+// freesNames reports whether the server forgets the name of a deleted experiment. The file store of 2.9.2 does, and that of
 // 2.22.5 does not.
 func freesNames(s *scenario.Session) bool { return s.Server.Store == "file" && s.Server.Before("2.22") }
 

@@ -36,7 +36,7 @@ const (
 
 var networks = []network{overHTTP1, overHTTP2, overProxy}
 
-// isPlayable tells whether the network can be played with. The HTTP/2 server of Go 1.25 shares channels among bubbles of
+// isPlayable reports whether the network can be played with. The HTTP/2 server of Go 1.25 shares channels among bubbles of
 // testing/synctest, which ends the program.
 func (n network) isPlayable() bool {
 	return n != overHTTP2 || !strings.HasPrefix(runtime.Version(), "go1.25")
@@ -139,7 +139,7 @@ func (w *faultyServer) faultOnTheWay() fault {
 	return f
 }
 
-// isOnTheWay tells whether the fault hits a connection before a request is on it.
+// isOnTheWay reports whether the fault hits a connection before a request is on it.
 func (f fault) isOnTheWay() bool {
 	return f.dial != nil || f.dialHangs || f.connect != nil || f.cutHandshake || f.badCert || f.unread
 }
@@ -195,7 +195,7 @@ func (c *patientConn) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// connectWith responds to CONNECT, and tells whether the connection leads on to the server.
+// connectWith responds to CONNECT, and reports whether the connection leads on to the server.
 func connectWith(status int) func(net.Conn) bool {
 	return func(conn net.Conn) bool {
 		request, err := http.ReadRequest(bufio.NewReader(conn))

@@ -284,7 +284,7 @@ func (w *faultyServer) run(route string, body []byte) (status int, reply string)
 	return 200, operations[i].reply
 }
 
-// isDoneOnce tells whether a route is that of an operation which is refused the second time.
+// isDoneOnce reports whether a route is that of an operation which is refused the second time.
 func isDoneOnce(route string) bool {
 	return slices.ContainsFunc(operations, func(op operation) bool {
 		return op.route == route && slices.Contains(operationsDoneOnce(), op.name)

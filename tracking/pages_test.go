@@ -175,7 +175,7 @@ func fiveSlowPages(ctx context.Context, token string) ([]int, string, error) {
 	return []int{page}, "", nil
 }
 
-// However a loop ends, nothing goes on: a bubble of synctest waits for every goroutine in it, and no time passes.
+// However a loop ends, nothing keeps running: a bubble of synctest waits for every goroutine in it, and no time passes.
 func TestPagesFetchEndsWithLoop(t *testing.T) {
 	t.Parallel()
 	failing := func(ctx context.Context, token string) ([]int, string, error) {

@@ -227,8 +227,8 @@ func TestLogBatchAfterLostRaceMeetsItsOwnNaN(t *testing.T) {
 	})
 }
 
-// TestGoingOnMeetsStoredNaNs lets a part be stored although the call fails, and goes on as BatchError says.
-func TestGoingOnMeetsStoredNaNs(t *testing.T) {
+// TestLogBatchContinuedMeetsStoredNaNs lets a part be stored although the call fails, and continues as BatchError says.
+func TestLogBatchContinuedMeetsStoredNaNs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		store, metrics := newOldStore(t), manyNaNs(2500)

@@ -143,7 +143,7 @@ func TestBatcherReportsSpoolThatCannotBeWrittenAndTriesAgain(t *testing.T) {
 	})
 }
 
-// Whatever a failure handler does to its goroutine, nothing is left locked or half counted, and the program goes on.
+// Whatever a failure handler does to its goroutine, nothing is left locked or half counted, and the program continues.
 func TestBatcherSurvivesFailureHandler(t *testing.T) {
 	t.Parallel()
 	handlers := map[string]func(batcher.Failure){

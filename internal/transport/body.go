@@ -17,7 +17,7 @@ const (
 	maxErrorBody = 64 << 10
 	// sniffLen is how much of a response shows whether it is a JSON object.
 	sniffLen = 512
-	// maxExpected is the Content-Length that is believed: a buffer of that size is made before anything came.
+	// maxExpected is the largest Content-Length for which a buffer is made before anything has arrived.
 	maxExpected = 16 << 20
 )
 

@@ -72,7 +72,7 @@ func compare(want *expected, got *actual) *verdict {
 	return v
 }
 
-// returned tells whether a tag is the key of a CreateRun that returned the run.
+// returned reports whether a tag is the key of a CreateRun that returned the run.
 func (e *expected) returned(tag pair, runID string) bool {
 	return tag.Key == idempotencyTag && e.creates[tag.text()].runID == runID
 }

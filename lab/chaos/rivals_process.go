@@ -17,7 +17,7 @@ import (
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
-// A rivalReport is what a process tells of one key.
+// A rivalReport is what a process reports of one key.
 type rivalReport struct {
 	Rank   int
 	Key    string

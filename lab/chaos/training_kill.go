@@ -23,7 +23,7 @@ const lifetime = 6 * time.Second
 // mayLose is how long before a kill a point may have been handed over that is lost.
 const mayLose = time.Second
 
-// A childPlan is what a training with a spool is told.
+// A childPlan is what a training process with a spool is told.
 type childPlan struct {
 	runID, spool string
 	from         int64

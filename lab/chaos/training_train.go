@@ -14,7 +14,7 @@ import (
 
 const metricKey = "loss"
 
-// closing is how long a training may take to send what is left.
+// closing is how long a training process may take to send what is left.
 const closing = 2 * time.Minute
 
 // valueOf is that of a step: each 97th is NaN.

@@ -19,7 +19,7 @@ import (
 
 const (
 	clients = 1000
-	step    = 10 * time.Second // of a training, at whose end each client logs a metric
+	step    = 10 * time.Second // of training, at whose end each client logs a metric
 	// The worst that can happen: all clients end their first step at the same time, and the server leaves a second later,
 	// when it has run a sixth of their requests. The others are lost at once, and nothing but their waits sets them apart.
 	leaves = step + time.Second

@@ -221,7 +221,7 @@ func (s *Spec) CheckExamples() (lacking, wrong []string, err error) {
 	return lacking, wrong, err
 }
 
-// isBytes tells whether a body is the content of a file.
+// isBytes reports whether a body is the content of a file.
 func isBytes(content node) bool {
 	for _, mediaType := range []string{"application/octet-stream", "*/*"} {
 		if _, ok := content.at(mediaType); ok {
