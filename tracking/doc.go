@@ -70,10 +70,11 @@
 // # Errors
 //
 // Every failure of a [Client] is an [*Error] or wraps one. It has the HTTP status, and MLflow's error code and message as the
-// server sent them. So is what a [Batcher] could not log, in a [BatchFailure]. Beside these a Batcher has errors of its own,
-// which have nothing to do with a response: [ErrQueueFull], [ErrBatcherClosed], items that are not sent when the context ends,
-// a spool that cannot be used or written, and a panic of the program's code on one of its goroutines. Use [errors.Is] with the sentinel errors of this package to tell failures apart, and [errors.As] for the
-// details:
+// server sent them. So is the reason of a [BatchFailure], which is what a [Batcher] could not log. Beside these a Batcher has
+// errors of its own, which have nothing to do with a response: [ErrQueueFull], [ErrBatcherClosed], items that are not sent
+// when the context ends, a spool that cannot be used or written, and a panic of the program's code on one of its goroutines.
+//
+// Use [errors.Is] with the sentinel errors of this package to tell failures apart, and [errors.As] for the details:
 //
 //	_, err := client.GetRun(ctx, runID)
 //	if errors.Is(err, tracking.ErrNotFound) {

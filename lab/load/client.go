@@ -9,10 +9,10 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/lab/program"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -64,7 +64,7 @@ func client(ctx context.Context, text string) error {
 func (j job) do(ctx context.Context, c *tracking.Client, runID string) (r report) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	began, used := time.Now(), processorTime()
+	began, used := time.Now(), program.CPU()
 	limit := time.Duration(j.Seconds * float64(time.Second))
 	for i := range j.Goroutines {
 		all.Go(func() {
@@ -85,7 +85,7 @@ func (j job) do(ctx context.Context, c *tracking.Client, runID string) (r report
 	}
 	all.Wait()
 	r.Seconds = time.Since(began).Seconds()
-	r.CPU = (processorTime() - used).Seconds()
+	r.CPU = (program.CPU() - used).Seconds()
 	return r
 }
 
@@ -105,13 +105,4 @@ func (j job) caller(c *tracking.Client, runID string, goroutine int) func(ctx co
 		}
 		return c.LogBatch(ctx, runID, metrics, nil, nil)
 	}
-}
-
-// processorTime returns what this process has used.
-func processorTime() time.Duration {
-	var usage syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
-		panic(err) // it never fails for this process
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }

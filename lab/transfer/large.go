@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/mlflow-go/mlflow"
@@ -94,8 +93,7 @@ func ourRate(ctx context.Context, size int64, way, server, runID, file string) (
 		return 0, 0, fmt.Errorf("%s: %w: %s", way, err, problems.String())
 	}
 	took, err := strconv.ParseFloat(strings.TrimSpace(string(output)), 64)
-	usage, _ := command.ProcessState.SysUsage().(*syscall.Rusage)
-	return float64(size) / took, usage.Maxrss << 10, err
+	return float64(size) / took, program.PeakMemory(command.ProcessState), err
 }
 
 // moveLarge moves the file, and prints how many seconds that took.
