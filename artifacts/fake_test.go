@@ -1,6 +1,7 @@
 package artifacts_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,32 +19,52 @@ import (
 	"github.com/mlflow-go/mlflow"
 	"github.com/mlflow-go/mlflow/artifacts"
 	"github.com/mlflow-go/mlflow/gen"
-	"github.com/mlflow-go/mlflow/internal/wire"
+	"github.com/mlflow-go/mlflow/mlflowtest"
 )
 
-const (
-	proxyPrefix = "/api/2.0/mlflow-artifacts/artifacts/0/run/artifacts/"
-	anyRun      = "run"
+// newStore returns a server of package mlflowtest with one run. The run has the same ID each time.
+func newStore() (server http.Handler, runID string) {
+	server = mlflowtest.NewHandler(mlflowtest.WithSeed(1))
+	client, err := mlflow.NewClient(
+		mlflow.WithTrackingURI("http://mlflow.test"), mlflow.WithHTTPClient(&http.Client{Transport: mlflowtest.Transport(server)}),
+	)
+	if err != nil {
+		panic(err)
+	}
+	run, err := client.Tracking().CreateRun(context.Background(), "0")
+	if err != nil {
+		panic(err)
+	}
+	return server, run.Info.RunID
+}
+
+// anyRun is the run of each fake, and artifactsOfRun where it has its artifacts.
+var (
+	_, anyRun      = newStore()
+	artifactsOfRun = "/0/" + anyRun + "/artifacts"
+	proxyPrefix    = "/api/2.0/mlflow-artifacts/artifacts" + artifactsOfRun + "/"
 )
 
-// A fake is a server that keeps the artifacts of one run behind it, and can be made to say other things.
+// A fake is a server of package mlflowtest with one run, which can be made to say what no server should.
 type fake struct {
 	*httptest.Server
 
-	uri string // of the run's artifacts
 	// before, if set, may respond to a request in the server's place. It returns whether it did.
 	before func(w http.ResponseWriter, r *http.Request) bool
+	// uri, if set, is the artifact URI of the run.
+	uri string
 	// list, if set, is what the server lists of every folder.
 	list []gen.FileInfo
 
+	mlflow   http.Handler
 	mu       sync.Mutex
-	files    map[string]string
 	requests []string
 }
 
 func newFake(t *testing.T) *fake {
 	t.Helper()
-	f := &fake{uri: "mlflow-artifacts:/0/run/artifacts", files: make(map[string]string)}
+	f := new(fake)
+	f.mlflow, _ = newStore()
 	f.Server = httptest.NewServer(http.HandlerFunc(f.serve))
 	t.Cleanup(f.Close)
 	return f
@@ -63,56 +84,32 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.requests = append(f.requests, r.Method+" "+r.URL.Path)
-	if f.before != nil && f.before(w, r) {
-		return
-	}
-	path, isProxied := strings.CutPrefix(r.URL.Path, proxyPrefix)
 	switch {
-	case r.URL.Path == "/api/2.0/mlflow/runs/get":
-		fmt.Fprintf(w, `{"run": {"info": {"run_id": "run", "artifact_uri": %q}, "data": {}}}`, f.uri)
-	case r.URL.Path == "/api/2.0/mlflow/artifacts/list":
-		f.listFolder(w, r.URL.Query().Get("path"))
-	case isProxied && r.Method == http.MethodPut:
-		content, err := io.ReadAll(r.Body)
-		if err == nil {
-			f.files[path] = string(content)
-			io.WriteString(w, "{}")
-		}
-	case isProxied && r.Method == http.MethodGet, r.URL.Path == "/get-artifact":
-		if !isProxied {
-			path = r.URL.Query().Get("path")
-		}
-		w.Header().Set("Content-Disposition", "attachment")
-		io.WriteString(w, f.files[path])
+	case f.before != nil && f.before(w, r):
+	case f.uri != "" && r.URL.Path == "/api/2.0/mlflow/runs/get":
+		fmt.Fprintf(w, `{"run": {"info": {"run_id": %q, "artifact_uri": %q}, "data": {}}}`, anyRun, f.uri)
+	case f.list != nil && r.URL.Path == "/api/2.0/mlflow/artifacts/list":
+		_ = json.NewEncoder(w).Encode(map[string]any{"files": f.list}) // an error is seen by the client
 	default:
-		http.NotFound(w, r)
+		f.mlflow.ServeHTTP(w, r)
 	}
 }
 
-func (f *fake) listFolder(w http.ResponseWriter, folder string) {
-	listed := f.list
-	if listed == nil {
-		seen := make(map[string]bool)
-		for path, content := range f.files {
-			rest, inside := strings.CutPrefix(path, folder+"/")
-			if folder == "" {
-				rest, inside = path, true
-			}
-			name, _, isDir := strings.Cut(rest, "/")
-			if !inside || seen[name] {
-				continue
-			}
-			seen[name] = true
-			info := gen.FileInfo{Path: strings.TrimPrefix(folder+"/"+name, "/"), IsDir: wire.Bool(isDir)}
-			if !isDir {
-				info.FileSize = wire.Int64(len(content))
-			}
-			listed = append(listed, info)
-		}
-	}
-	if err := json.NewEncoder(w).Encode(map[string]any{"files": listed, "root_uri": f.uri}); err != nil {
-		panic(err)
-	}
+// put stores a file of the run, whatever the fake says to others.
+func (f *fake) put(t *testing.T, path, content string) {
+	t.Helper()
+	response := httptest.NewRecorder()
+	f.mlflow.ServeHTTP(response, httptest.NewRequest(http.MethodPut, proxyPrefix+path, strings.NewReader(content)))
+	require.Equal(t, http.StatusOK, response.Code)
+}
+
+// file returns what is stored as a file of the run.
+func (f *fake) file(t *testing.T, path string) string {
+	t.Helper()
+	response := httptest.NewRecorder()
+	f.mlflow.ServeHTTP(response, httptest.NewRequest(http.MethodGet, proxyPrefix+path, nil))
+	require.Equal(t, http.StatusOK, response.Code)
+	return response.Body.String()
 }
 
 // asked returns the requests so far.

@@ -77,7 +77,7 @@ func TestSizesThatLie(t *testing.T) {
 	for _, listed := range []int64{0, 4, 6, 1 << 40} {
 		for _, chunked := range []bool{false, true} {
 			f := newFake(t)
-			f.files["a"] = "12345"
+			f.put(t, "a", "12345")
 			f.list = []gen.FileInfo{{Path: "a", FileSize: wire.Int64(listed)}}
 			f.before = func(w http.ResponseWriter, r *http.Request) bool {
 				if !isDownload(r) {
@@ -110,7 +110,7 @@ func TestDownloadArtifactCutAtAnyByteFails(t *testing.T) {
 	for cut := range len(content) {
 		for _, chunked := range []bool{false, true} {
 			f := newFake(t)
-			f.files["a"] = content
+			f.put(t, "a", content)
 			f.before = func(w http.ResponseWriter, r *http.Request) bool {
 				if !isDownload(r) {
 					return false
@@ -136,7 +136,7 @@ func TestDownloadArtifactRefusesLoginPage(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
 	const page = "<html>Sign in</html>"
-	f.files["a"] = page
+	f.put(t, "a", page)
 	f.before = func(w http.ResponseWriter, r *http.Request) bool {
 		if isDownload(r) || isUpload(r) {
 			io.WriteString(w, page)
@@ -165,7 +165,7 @@ func TestLogArtifactVerifiesWhatIsStored(t *testing.T) {
 			}
 			_, err := io.Copy(io.Discard, r.Body)
 			assert.NoError(t, err)
-			f.files["a"] = "short"
+			f.put(t, "a", "short")
 			io.WriteString(w, "{}")
 			return true
 		}
@@ -173,7 +173,7 @@ func TestLogArtifactVerifiesWhatIsStored(t *testing.T) {
 		err := client.LogArtifact(t.Context(), anyRun, "a", strings.NewReader("the content"))
 		if lost < 3 {
 			require.NoError(t, err)
-			assert.Equal(t, "the content", f.files["a"])
+			assert.Equal(t, "the content", f.file(t, "a"))
 			continue
 		}
 		require.ErrorIs(t, err, tracking.ErrUnexpectedResponse)
@@ -212,7 +212,7 @@ func TestServingIsOff(t *testing.T) {
 	const message = "Endpoint disabled due to the mlflow server running with `--no-serve-artifacts`."
 	for _, body := range []string{message, `{"detail": "` + message + `"}`} {
 		f := newFake(t)
-		f.files["a"] = "content"
+		f.put(t, "a", "content")
 		f.before = func(w http.ResponseWriter, r *http.Request) bool {
 			if isDownload(r) || isUpload(r) || r.Method == http.MethodDelete {
 				http.Error(w, body, http.StatusServiceUnavailable)
@@ -239,7 +239,7 @@ func TestServingIsOff(t *testing.T) {
 func TestArtifactURIIsNotTrusted(t *testing.T) {
 	t.Parallel()
 	other := newFake(t)
-	other.files["a"] = "content"
+	other.put(t, "a", "content")
 	other.before = func(_ http.ResponseWriter, r *http.Request) bool {
 		for _, name := range []string{"Authorization", "X-Secret", "X-Edited"} {
 			assert.Empty(t, r.Header.Values(name), name)
@@ -247,18 +247,18 @@ func TestArtifactURIIsNotTrusted(t *testing.T) {
 		return false
 	}
 	f := newFake(t)
-	f.files["a"] = "content"
+	f.put(t, "a", "content")
 	host := mustParse(t, other.URL).Host
-	f.uri = "mlflow-artifacts://" + host + "/0/run/artifacts"
+	f.uri = "mlflow-artifacts://" + host + artifactsOfRun
 	client := f.client(t, mlflow.WithToken("s3cret"), mlflow.WithHeaders(map[string]string{"X-Secret": "s3cret"}))
 	require.NoError(t, client.LogArtifact(t.Context(), anyRun, "a", strings.NewReader("content")))
 	assert.Equal(t, "content", download(t, client, anyRun, "a"))
 	assert.Len(t, other.asked(), 2)
 
 	f = newFake(t) // the same host is the same server
-	f.uri = "mlflow-artifacts://" + mustParse(t, f.URL).Host + "/0/run/artifacts"
+	f.uri = "mlflow-artifacts://" + mustParse(t, f.URL).Host + artifactsOfRun
 	require.NoError(t, f.client(t).LogArtifact(t.Context(), anyRun, "a", strings.NewReader("content")))
-	assert.Equal(t, "content", f.files["a"])
+	assert.Equal(t, "content", f.file(t, "a"))
 
 	for _, uri := range []string{
 		"mlflow-artifacts:", "mlflow-artifacts:/", "mlflow-artifacts://", "mlflow-artifacts:/a/../b", "mlflow-artifacts://user@host/x",
@@ -290,7 +290,7 @@ func TestCopyFSWritesNothingOutside(t *testing.T) {
 			require.ErrorContains(t, err, "mlflow-artifacts:")
 		}
 		require.ErrorIs(t, client.DeleteArtifact(t.Context(), anyRun, "a"), tracking.ErrUnsupported)
-		f.files["a"] = "read by the server"
+		f.put(t, "a", "read by the server")
 		assert.Equal(t, "read by the server", download(t, client, anyRun, "a"))
 		entries, err := os.ReadDir(folder)
 		require.NoError(t, err)
@@ -302,7 +302,7 @@ func TestCopyFSWritesNothingOutside(t *testing.T) {
 func TestTransferThatStandsStillEnds(t *testing.T) {
 	t.Parallel()
 	f := newFake(t)
-	f.files["a"] = "content"
+	f.put(t, "a", "content")
 	f.before = func(w http.ResponseWriter, r *http.Request) bool {
 		if isDownload(r) {
 			attach(w, "con")

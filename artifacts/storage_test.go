@@ -57,7 +57,8 @@ func TestStorageOutOfReach(t *testing.T) {
 	nobody := httptest.NewServer(http.NotFoundHandler())
 	nobody.Close()
 	f := newFake(t)
-	f.files["a"], f.files["b"] = "content of a", "content of b"
+	f.put(t, "a", "content of a")
+	f.put(t, "b", "content of b")
 	f.wantsStorage(nobody.URL)
 	client := f.client(t)
 	assert.Equal(t, "content of a", download(t, client, anyRun, "a"))
@@ -66,7 +67,7 @@ func TestStorageOutOfReach(t *testing.T) {
 
 	artifacts.SetParts(client, 10, 6)
 	require.NoError(t, client.LogArtifact(t.Context(), anyRun, "c", strings.NewReader("0123456789")))
-	assert.Equal(t, "0123456789", f.files["c"])
+	assert.Equal(t, "0123456789", f.file(t, "c"))
 	assert.Equal(t, 1, f.count("/mpu/abort/"))
 }
 
@@ -92,7 +93,7 @@ func TestDownloadArtifactContinuesWithNewURL(t *testing.T) {
 	}))
 	defer storage.Close()
 	f := newFake(t)
-	f.files["a"] = content
+	f.put(t, "a", content)
 	f.wantsStorage(storage.URL)
 	given, says := 0, f.before
 	f.before = func(w http.ResponseWriter, r *http.Request) bool {
@@ -154,7 +155,7 @@ func TestParts(t *testing.T) {
 		}))
 		f := newFake(t)
 		f.wantsStorage(storage.URL)
-		f.files["c"] = "0123456789" // as it is once the parts are put together
+		f.put(t, "c", "0123456789") // as it is once the parts are put together
 		client := f.client(t)
 		artifacts.SetParts(client, 10, 6)
 		require.NoError(t, client.LogArtifact(t.Context(), anyRun, "c", content))
