@@ -94,43 +94,40 @@ const (
 	defaultQueueLimit = 100_000
 )
 
-type batcherSettings struct {
-	delay    time.Duration
-	limit    int
-	full     FullQueue
-	handle   func(BatchFailure)
-	spoolDir string
-}
-
 // A BatcherOption is an option of [NewBatcher].
-type BatcherOption interface{ applyToBatcher(*batcherSettings) }
+type BatcherOption interface{ applyToBatcher(*batcher.Config) }
 
-type batcherOption func(*batcherSettings)
+type batcherOption func(*batcher.Config)
 
-func (o batcherOption) applyToBatcher(s *batcherSettings) { o(s) }
+func (o batcherOption) applyToBatcher(c *batcher.Config) { o(c) }
 
 // WithBatchDelay sets how long an item may wait for others to share its request, 1 second by default. With 0 or less,
 // items go out as soon as no other request of their run is in flight. A full batch goes out before its delay.
 func WithBatchDelay(delay time.Duration) BatcherOption {
-	return batcherOption(func(s *batcherSettings) { s.delay = delay })
+	return batcherOption(func(c *batcher.Config) { c.Delay = delay })
 }
 
 // WithQueueLimit limits the items that are queued or in flight, 100,000 by default, which also stands for 0 and less. An
 // item takes about 100 bytes of memory, and its strings.
 func WithQueueLimit(items int) BatcherOption {
-	return batcherOption(func(s *batcherSettings) { s.limit = max(0, items) })
+	return batcherOption(func(c *batcher.Config) { c.Limit = max(0, items) })
 }
 
 // WithFullQueue sets what happens when the queue is full, [FullQueueWait] by default.
 func WithFullQueue(policy FullQueue) BatcherOption {
-	return batcherOption(func(s *batcherSettings) { s.full = policy })
+	return batcherOption(func(c *batcher.Config) { c.WhenFull = batcher.FullQueue(policy) })
 }
 
 // WithFailureHandler sets a function that is called with each failure. It is called from a goroutine of the batcher or
 // from Close, perhaps from several at once, and may use the batcher. Flush and Close wait for it, for at most a second. If
 // it panics, the batcher logs that with the stack, and the next Flush or Close returns an error that says so.
 func WithFailureHandler(handle func(BatchFailure)) BatcherOption {
-	return batcherOption(func(s *batcherSettings) { s.handle = handle })
+	return batcherOption(func(c *batcher.Config) {
+		c.Handle = nil
+		if handle != nil {
+			c.Handle = func(f batcher.Failure) { handle(*toBatchFailure(f)) }
+		}
+	})
 }
 
 // WithSpool also keeps what is not sent yet in files below a folder, which is created if need be, so that a process that
@@ -147,20 +144,31 @@ func WithFailureHandler(handle func(BatchFailure)) BatcherOption {
 // folder cannot be written later, as when the disk is full, logging continues without it, and the batcher tries again; the
 // next Flush or Close returns the error.
 func WithSpool(dir string) BatcherOption {
-	return batcherOption(func(s *batcherSettings) { s.spoolDir = dir })
+	return batcherOption(func(c *batcher.Config) { c.SpoolDir = dir })
 }
 
 // NewBatcher returns a batcher that logs through a client. It sends nothing and starts no goroutine before the first
 // item, unless a spool has items left. End it with [Batcher.Close]. With a spool, use [OpenBatcher], which reports at once
 // that the folder cannot be used.
 func NewBatcher(client *Client, opts ...BatcherOption) *Batcher {
-	settings := batcherSettings{delay: defaultBatchDelay}
-	for _, option := range opts {
-		option.applyToBatcher(&settings)
+	config := batcher.Config{
+		Delay:        defaultBatchDelay,
+		MaxMetrics:   client.limits.Metrics,
+		MaxParams:    client.limits.Params,
+		MaxTags:      client.limits.Tags,
+		MaxItems:     client.limits.Items,
+		ErrFull:      ErrQueueFull,
+		ErrClosed:    ErrBatcherClosed,
+		FailureError: func(f batcher.Failure) error { return toBatchFailure(f) },
+		Logger:       client.logger,
 	}
+	for _, option := range opts {
+		option.applyToBatcher(&config)
+	}
+	config.Limit = cmp.Or(config.Limit, defaultQueueLimit)
 	once := *client
 	once.transport = client.transport.WithoutRetries()
-	return &Batcher{client: &once, inner: batcher.New(batchSink{&once}, settings.config(&once))}
+	return &Batcher{client: &once, inner: batcher.New(batchSink{&once}, config)}
 }
 
 // OpenBatcher is [NewBatcher], but returns an error if the spool cannot be used: see [WithSpool].
@@ -170,28 +178,6 @@ func OpenBatcher(client *Client, opts ...BatcherOption) (*Batcher, error) {
 		return nil, err
 	}
 	return b, nil
-}
-
-func (s batcherSettings) config(client *Client) batcher.Config {
-	limits := client.limits
-	config := batcher.Config{
-		Delay:        s.delay,
-		Limit:        cmp.Or(s.limit, defaultQueueLimit),
-		WhenFull:     batcher.FullQueue(s.full),
-		MaxMetrics:   limits.Metrics,
-		MaxParams:    limits.Params,
-		MaxTags:      limits.Tags,
-		MaxItems:     limits.Items,
-		ErrFull:      ErrQueueFull,
-		ErrClosed:    ErrBatcherClosed,
-		FailureError: func(f batcher.Failure) error { return toBatchFailure(f) },
-		SpoolDir:     s.spoolDir,
-		Logger:       client.logger,
-	}
-	if s.handle != nil {
-		config.Handle = func(f batcher.Failure) { s.handle(*toBatchFailure(f)) }
-	}
-	return config
 }
 
 // LogMetric hands over one value of a metric, with the current time unless it has another. It checks what
@@ -204,7 +190,10 @@ func (b *Batcher) LogMetric(ctx context.Context, runID, key string, value float6
 	if len(opts) > 0 {
 		metric = withOptions(metric, opts)
 	}
-	if err := checkMetric(logMetric.name, runID, metric); err != nil {
+	if err := checkText(logMetric.name, runID, key, ""); err != nil {
+		return err
+	}
+	if err := requireTime(logMetric.name, "timestamp", metric.Timestamp); err != nil {
 		return err
 	}
 	return b.add(ctx, logMetric.name, runID, toMetricItem(metric, time.Now()))
@@ -319,17 +308,6 @@ func handOverError(op string, err error) error {
 	return err
 }
 
-// checkMetric refuses what a client refuses of a metric.
-func checkMetric(op, runID string, m Metric) error {
-	if err := checkText(op, runID, m.Key, ""); err != nil {
-		return err
-	}
-	if m.Timestamp.IsZero() {
-		return nil
-	}
-	return requireTime(op, "timestamp", m.Timestamp)
-}
-
 // checkText refuses what a client refuses of a run ID, a key and a value.
 func checkText(op, runID, key, value string) error {
 	if err := requireText(op, "run ID", runID); err != nil {
@@ -402,18 +380,16 @@ type batchSink struct{ client *Client }
 
 func (s batchSink) Send(ctx context.Context, runID string, items []batcher.Item, stored func([]batcher.Item)) error {
 	metrics, params, tags := batcher.Arrange(items)
-	rest := batch{runID: runID, metrics: make([]Metric, len(metrics)), params: make([]Param, len(params))}
-	for i, it := range metrics {
-		rest.metrics[i] = fromMetricItem(it)
+	rest := batch{runID: runID, tags: make([]gen.RunTag, 0, len(tags))}
+	for _, it := range metrics {
+		rest.metrics = append(rest.metrics, fromMetricItem(it))
 	}
-	for i, it := range params {
-		rest.params[i] = Param{Key: it.Key, Value: it.Text}
+	for _, it := range params {
+		rest.params = append(rest.params, Param{Key: it.Key, Value: it.Text})
 	}
-	values := make(map[string]string, len(tags))
 	for _, it := range tags {
-		values[it.Key] = it.Text
+		rest.tags = append(rest.tags, gen.RunTag{Key: it.Key, Value: it.Text})
 	}
-	rest.tags = runTags(values)
 	for rest.len() > 0 {
 		var part batch
 		part, rest = rest.cut(s.client.limits)
