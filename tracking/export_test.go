@@ -1,9 +1,6 @@
 package tracking
 
 import (
-	"context"
-	"iter"
-
 	"github.com/mlflow-go/mlflow/internal/transport"
 )
 
@@ -22,11 +19,6 @@ func exported[Request, Response any](o operation[Request, Response], route strin
 		o.name, route, o.safety == transport.MayRunTwice, o.alreadyDone != nil,
 		func() any { return new(Request) }, func() any { return new(Response) },
 	}
-}
-
-// AllPages is allPages for items that don't matter.
-func AllPages(ctx context.Context, fetch func(ctx context.Context, token string) (items []int, next string, err error)) iter.Seq2[int, error] {
-	return allPages(ctx, "AllRuns", fetch)
 }
 
 // The tags by which CreateRun finds a run by its key.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -367,4 +368,12 @@ func TestSampleMetricHistoryDividesRuns(t *testing.T) {
 			assert.Equal(t, tt.requests, requests)
 		})
 	}
+}
+
+// heap returns the bytes that are in use.
+func heap() uint64 {
+	var memory runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&memory)
+	return memory.HeapAlloc
 }

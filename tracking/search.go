@@ -3,9 +3,12 @@ package tracking
 import (
 	"context"
 	"iter"
+	"net/http"
 	"slices"
 
 	"github.com/mlflow-go/mlflow/gen"
+	"github.com/mlflow-go/mlflow/internal/failure"
+	"github.com/mlflow-go/mlflow/internal/pages"
 )
 
 // SearchExperiments returns one page of the experiments that match the options. By default it returns the first 1000
@@ -126,4 +129,9 @@ func (s *searchSettings) view(op string) (gen.ViewType, error) {
 		return "", invalid(op, "unknown view type %q", *s.viewType)
 	}
 	return gen.ViewType(*s.viewType), nil
+}
+
+// allPages returns an iterator over the items of all pages of a search.
+func allPages[T any](ctx context.Context, op string, fetch pages.Fetcher[T]) iter.Seq2[T, error] {
+	return pages.All(ctx, fetch, failure.Unexpected(op, http.StatusOK, "the server repeats a page token"))
 }

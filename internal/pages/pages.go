@@ -1,20 +1,19 @@
-package tracking
+// Package pages iterates over the pages of a search.
+package pages
 
 import (
 	"context"
 	"iter"
-	"net/http"
 
-	"github.com/mlflow-go/mlflow/internal/failure"
 	"github.com/mlflow-go/mlflow/internal/goroutine"
 )
 
-// A pageFetcher gets the page that a token stands for, and the token of the next one, "" if there is none.
-type pageFetcher[T any] func(ctx context.Context, token string) (items []T, next string, err error)
+// A Fetcher gets the page that a token stands for, and the token of the next one, "" if there is none.
+type Fetcher[T any] func(ctx context.Context, token string) (items []T, next string, err error)
 
-// allPages returns an iterator over the items of all pages, starting with the one that needs no token. While the caller
-// works on a page, the next one is fetched.
-func allPages[T any](ctx context.Context, op string, fetch pageFetcher[T]) iter.Seq2[T, error] {
+// All returns an iterator over the items of all pages, starting with the one that needs no token. While the caller works on
+// a page, the next one is fetched. If a token repeats, the iterator yields the error for that, and stops.
+func All[T any](ctx context.Context, fetch Fetcher[T], repeatedToken error) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		fetching, cancel := context.WithCancel(ctx)
 		ahead := fetchAhead(fetching, fetch, "")
@@ -47,7 +46,7 @@ func allPages[T any](ctx context.Context, op string, fetch pageFetcher[T]) iter.
 			case token == "":
 				return
 			case repeated: // as MLflow 2.9 does when it is asked for pages of 0 runs
-				yield(none, failure.Unexpected(op, http.StatusOK, "the server repeats a page token"))
+				yield(none, repeatedToken)
 				return
 			}
 		}
@@ -67,7 +66,7 @@ type pageAhead[T any] struct {
 	page page[T]
 }
 
-func fetchAhead[T any](ctx context.Context, fetch pageFetcher[T], token string) *pageAhead[T] {
+func fetchAhead[T any](ctx context.Context, fetch Fetcher[T], token string) *pageAhead[T] {
 	a := new(pageAhead[T])
 	a.call = goroutine.Start(func() {
 		a.page.items, a.page.next, a.page.err = fetch(ctx, token)
