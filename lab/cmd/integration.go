@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mlflow-go/mlflow/internal/scenario"
@@ -32,6 +34,7 @@ func integration(ctx context.Context, args []string) error {
 	flags := program.Flags("integration")
 	output := flags.String("o", "", "also write the table to this `file`, as Markdown")
 	resume := flags.Bool("resume", false, "skip what has passed in an earlier run")
+	atOnce := flags.Int("at-once", 1, "how many servers to test at the same time")
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
@@ -41,31 +44,53 @@ func integration(ctx context.Context, args []string) error {
 	}
 
 	all := os.Getenv("SERVERS") == "all"
-	var columns []matrix.Column
-	for _, name := range names {
-		column, ok := matrix.Column{}, false
-		if *resume {
-			column, ok = loadColumn(name)
-		}
-		if ok {
-			fmt.Printf("%s: passed earlier\n", name)
-		} else {
-			column = runServer(ctx, name, all)
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
+	columns := make([]matrix.Column, len(names))
+	places := make(chan struct{}, max(1, *atOnce))
+	var running sync.WaitGroup
+	var mu sync.Mutex // of the file that is written
+	var failures []error
+	for i, name := range names {
+		places <- struct{}{}
+		running.Go(func() {
+			defer func() { <-places }()
+			column, err := columnOf(ctx, name, all, *resume)
+			mu.Lock()
+			defer mu.Unlock()
+			columns[i] = column
+			if err == nil && *output != "" { // after each server: a long run can be watched, or be cut short
+				err = writeMarkdown(*output, slices.DeleteFunc(slices.Clone(columns), isMissing), all)
 			}
-			if err := saveColumn(column); err != nil {
-				return err
-			}
-		}
-		columns = append(columns, column)
-		if *output != "" { // after each server: a long run can be watched, or be cut short
-			if err := writeMarkdown(*output, columns, all); err != nil {
-				return err
-			}
-		}
+			failures = append(failures, err)
+		})
+	}
+	running.Wait()
+	if err := errors.Join(failures...); err != nil || ctx.Err() != nil {
+		return cmp.Or(context.Cause(ctx), err)
 	}
 	return report(columns, all)
+}
+
+// isMissing reports whether a server was not tested yet.
+func isMissing(c matrix.Column) bool { return c.Server == "" }
+
+// columnOf returns how a server did, in an earlier run if that may count.
+func columnOf(ctx context.Context, name string, all, resume bool) (matrix.Column, error) {
+	if ctx.Err() != nil {
+		return matrix.Column{}, context.Cause(ctx)
+	}
+	if resume {
+		if column, ok := loadColumn(name); ok {
+			fmt.Printf("%s: passed earlier\n", name)
+			return column, nil
+		}
+	}
+	fmt.Printf("%s: testing ...\n", name)
+	column := runServer(ctx, name, all)
+	fmt.Printf("%s: %s\n", name, summary(column))
+	if ctx.Err() != nil {
+		return column, context.Cause(ctx)
+	}
+	return column, saveColumn(column)
 }
 
 // serverNames returns what SERVERS says, or else the given servers.
@@ -96,11 +121,9 @@ func splitNames(value string) []string {
 // runServer installs and starts a server, runs the tests against it, and stops it.
 // If cleanUp is set it also uninstalls what it installed.
 func runServer(ctx context.Context, name string, cleanUp bool) matrix.Column {
-	fmt.Printf("%s: installing ...", name)
 	began := time.Now()
 	installed := servers.Installed(name)
 	if err := servers.Install(ctx, name); err != nil {
-		fmt.Println(" FAILED")
 		return matrix.Column{Server: name, Err: err.Error()}
 	}
 	if cleanUp && !installed {
@@ -109,20 +132,16 @@ func runServer(ctx context.Context, name string, cleanUp bool) matrix.Column {
 	}
 	install := time.Since(began)
 
-	fmt.Print(" starting ...")
 	began = time.Now()
 	server, err := servers.Start(ctx, name, servers.Options{})
 	if err != nil {
-		fmt.Println(" FAILED")
 		return matrix.Column{Server: name, Err: err.Error()}
 	}
 	start := time.Since(began)
 
-	fmt.Print(" testing ...")
 	began = time.Now()
 	column := test(ctx, server)
 	column.Install, column.Start, column.Tests = install, start, time.Since(began)
-	fmt.Println(" " + summary(column))
 
 	stop := server.Remove
 	if column.Failed() {
@@ -137,7 +156,7 @@ func runServer(ctx context.Context, name string, cleanUp bool) matrix.Column {
 // test runs the tests against a server.
 func test(ctx context.Context, server *servers.Server) matrix.Column {
 	flags := []string{"-json"}
-	if os.Getenv("SERVERS") == "all" {
+	if value := os.Getenv("SERVERS"); value == "all" || value == "gate" {
 		flags = append(flags, "-short") // what takes a minute takes more than an hour on all of them
 	}
 	if server.HasFileStore() {
@@ -197,6 +216,9 @@ func testCommand(server *servers.Server, mode string, flags ...string) (*exec.Cm
 }
 
 func summary(c matrix.Column) string {
+	if c.Err != "" {
+		return "FAILED"
+	}
 	return fmt.Sprintf("%d ok, %d skipped, %d failed (install %s, start %s, tests %s)",
 		c.Count(matrix.OK), c.Count(matrix.Skip), max(c.Count(matrix.Fail), len(c.Failures)),
 		seconds(c.Install), seconds(c.Start), seconds(c.Tests))

@@ -10,7 +10,7 @@
 //
 // serve keeps a server running. It continues with the data of the demo, and of its own earlier runs.
 //
-// integration runs the tests against a fresh one of each server in SERVERS, and prints a table of scenarios and servers; -o
+// integration runs the tests against a fresh one of each server in SERVERS, and prints a table of scenarios and servers; -at-once tests several at the same time, -o
 // also writes it to a file, as Markdown. SERVERS=all is every MLflow release since 2.9.2, each installed with the packages of
 // its own time and removed again, which takes an hour and 10 GB for .mlflow/cache. Servers whose results are all equal then
 // share a column. SERVERS=gate are a few that stand for all. -resume takes what has passed from earlier runs.
