@@ -10,10 +10,11 @@
 //
 // serve keeps a server running. It continues with the data of the demo, and of its own earlier runs.
 //
-// integration runs the tests against a fresh one of each server in SERVERS, and prints a table of scenarios and servers; -at-once tests several at the same time, -o
-// also writes it to a file, as Markdown. SERVERS=all is every MLflow release since 2.9.2, each installed with the packages of
-// its own time and removed again, which takes an hour and 10 GB for .mlflow/cache. Servers whose results are all equal then
-// share a column. SERVERS=gate are a few that stand for all. -resume takes what has passed from earlier runs.
+// integration runs the tests against a fresh one of each server in SERVERS, and prints a table of scenarios and servers.
+// -at-once tests several at the same time, and -o also writes the table to a file, as Markdown. SERVERS=gate are a few that
+// stand for all. SERVERS=all is every MLflow release since 2.9.2, each installed with the packages of its own time and removed
+// again, which takes an hour and 10 GB for .mlflow/cache; servers whose results are all equal then share a column. -resume
+// takes what has passed from earlier runs.
 //
 // record records the tests' exchanges with each server in SERVERS in testdata, in place of earlier ones. If RUN is set, those
 // of other tests stay.
