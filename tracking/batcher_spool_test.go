@@ -208,8 +208,27 @@ func TestBatcherWithUnusableSpoolTakesNothing(t *testing.T) {
 			assert.Contains(t, messages[0], "spool")
 			assert.Zero(t, b.Stats())
 			assert.Zero(t, s.count())
+			opened, err := tracking.OpenBatcher(s.client(), tracking.WithSpool(dir))
+			require.EqualError(t, err, messages[0])
+			assert.Nil(t, opened)
 		})
 	}
+}
+
+func TestOpenBatcherSendsWhatKilledOneLeft(t *testing.T) {
+	onBatchServer(t, func(t *testing.T, s *batchServer) {
+		s.before = unreachable
+		dir := t.TempDir()
+		b, err := tracking.OpenBatcher(s.client(), tracking.WithSpool(dir))
+		require.NoError(t, err)
+		logSteps(t, b, "r1", "loss", 3)
+		giveUp(t, b)
+		s.setBefore(nil)
+		b, err = tracking.OpenBatcher(s.client(), tracking.WithSpool(dir))
+		require.NoError(t, err)
+		requireClosed(t, b)
+		assert.Equal(t, steps("loss", 3), s.metrics("r1"))
+	})
 }
 
 func folderNamedItems(t *testing.T) string {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/mlflow-go/mlflow"
+	"github.com/mlflow-go/mlflow/mlflowtest"
 	"github.com/mlflow-go/mlflow/tracking"
 )
 
@@ -824,5 +825,36 @@ func TestBatcherCountsStoredNaNAsSent(t *testing.T) {
 		requireClosed(t, b)
 		assert.Len(t, stored, 2000)
 		assert.Equal(t, tracking.BatcherStats{Sent: 2000}, b.Stats())
+	})
+}
+
+// A token source runs on a goroutine of the batcher, where the program cannot recover it.
+func TestBatcherSurvivesTokenSourceThatPanics(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		handler := mlflowtest.NewHandler()
+		calls := 0
+		client, err := mlflow.NewClient(
+			mlflow.WithTrackingURI("http://mlflow.test"),
+			mlflow.WithHTTPClient(&http.Client{Transport: mlflowtest.Transport(handler)}),
+			mlflow.WithTokenSource(func(context.Context) (string, error) {
+				if calls++; calls == 2 { // the first one is CreateRun's
+					panic("a bug")
+				}
+				return "t0ken", nil
+			}),
+		)
+		require.NoError(t, err)
+		run, err := client.Tracking().CreateRun(t.Context(), "0")
+		require.NoError(t, err)
+		b := tracking.NewBatcher(client.Tracking())
+		logSteps(t, b, run.Info.RunID, "loss", 3)
+		err = b.Flush(t.Context())
+		require.EqualError(t, err, "mlflow: a request of a batcher panicked: a bug")
+		assert.Equal(t, tracking.BatcherStats{Sent: 3}, b.Stats(), "the request was sent again")
+		requireClosed(t, b)
+		history, err := client.Tracking().GetMetricHistory(t.Context(), run.Info.RunID, "loss")
+		require.NoError(t, err)
+		assert.Len(t, history, 3)
 	})
 }
