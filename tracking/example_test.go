@@ -197,7 +197,10 @@ func ExampleWithSpool() {
 	if err := client.LogBatch(ctx, run.Info.RunID, nil, []tracking.Param{{Key: "seed", Value: "1"}}, nil); err != nil {
 		log.Fatal(err)
 	}
-	batcher := tracking.NewBatcher(client, tracking.WithSpool(dir))
+	batcher, err := tracking.OpenBatcher(client, tracking.WithSpool(dir))
+	if err != nil {
+		log.Fatal(err)
+	}
 	if err := batcher.LogParam(ctx, run.Info.RunID, "rate", "0.1"); err != nil {
 		log.Fatal(err)
 	}
@@ -205,7 +208,10 @@ func ExampleWithSpool() {
 	cancel()
 	fmt.Println(errors.Is(batcher.Close(giveUp), context.Canceled))
 
-	batcher = tracking.NewBatcher(client, tracking.WithSpool(dir))
+	batcher, err = tracking.OpenBatcher(client, tracking.WithSpool(dir))
+	if err != nil {
+		log.Fatal(err)
+	}
 	fmt.Println(batcher.Close(ctx), batcher.Stats().Sent)
 	// Output:
 	// true
