@@ -95,8 +95,8 @@ check-spec: ## Check that openapi/mlflow.yaml is valid OpenAPI
 	@$(TOOL) validate -multi openapi/mlflow.yaml
 
 .PHONY: drift
-drift: ## Compare the spec with MLflow's releases (RELEASE=3.18.0 fetches one first, LATEST=1 looks for a newer one)
-	@$(LAB) drift $(if $(RELEASE),-release $(RELEASE)) $(if $(LATEST),-latest)
+drift: ## Compare the spec with MLflow's releases (RELEASE=3.18.0 fetches one first, LATEST=1 looks for a newer one, FIX=1 drops stale omissions)
+	@$(LAB) drift $(if $(RELEASE),-release $(RELEASE)) $(if $(LATEST),-latest) $(if $(FIX),-fix)
 
 .PHONY: check-stock
 check-stock: ## Check that others can use openapi/mlflow.yaml: a client made without our settings compiles

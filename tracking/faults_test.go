@@ -419,7 +419,7 @@ func sample(t *testing.T, name string) operation {
 		return op
 	}
 	i := slices.IndexFunc(operations, func(op operation) bool { return op.name == name })
-	require.GreaterOrEqual(t, i, 0, "wire_test.go has no sample of %s", name)
+	require.GreaterOrEqual(t, i, 0, "samples_test.go has no sample of %s", name)
 	return operations[i]
 }
 

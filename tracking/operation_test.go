@@ -19,17 +19,17 @@ func routes() map[string]string {
 	return all
 }
 
-// TestOperationsHaveSamples holds the samples of wire_test.go against the operations, which make tables lists as the spec
+// TestOperationsHaveSamples holds the samples of samples_test.go against the operations, which make tables lists as the spec
 // has them.
 func TestOperationsHaveSamples(t *testing.T) {
 	t.Parallel()
 	described, sampled := routes(), make(map[string]bool)
 	for _, op := range operations {
 		sampled[op.name] = true
-		assert.Equal(t, described[op.name], op.route, "the sample of %s in wire_test.go", op.name)
+		assert.Equal(t, described[op.name], op.route, "the sample of %s in samples_test.go", op.name)
 	}
 	for name := range described {
-		assert.True(t, sampled[name], "wire_test.go has no sample of %s", name)
+		assert.True(t, sampled[name], "samples_test.go has no sample of %s", name)
 	}
 }
 

@@ -1,7 +1,6 @@
 package tracking_test
 
 import (
-	"context"
 	"errors"
 	"regexp"
 	"slices"
@@ -14,120 +13,6 @@ import (
 	"github.com/mlflow-go/mlflow/internal/scenario"
 	"github.com/mlflow-go/mlflow/tracking"
 )
-
-// A subject is what an operation is sent about: an experiment and a run in it, which no other operation knows.
-type subject struct {
-	*tracking.Client
-
-	experimentID, name, runID string
-	at                        time.Time
-}
-
-// A resending is a use of an operation that is sent twice.
-type resending struct {
-	op      string
-	prepare func(ctx context.Context, s subject) error // what must be there before, if anything
-	send    func(ctx context.Context, s subject) error
-	since   string // the first release that has the operation, if that is not the oldest one
-	// fastTrackML says why FastTrackML is left out, if it is.
-	fastTrackML string
-	// fileStore is how servers with a file store refuse the second one, if they do.
-	fileStore error
-}
-
-// sentTwice has a use of each operation that changes something and that the client may let a server run twice, as a
-// retry does. TestSentTwice shows that the second one changes nothing.
-var sentTwice = []resending{
-	{
-		op:   "GetOrCreateExperiment",
-		send: func(ctx context.Context, s subject) error { return errorOf(s.GetOrCreateExperiment(ctx, s.name)) },
-	},
-	{
-		op: "UpdateExperiment",
-		send: func(ctx context.Context, s subject) error {
-			return s.UpdateExperiment(ctx, s.experimentID, s.name+"-renamed")
-		},
-		fileStore: tracking.ErrAlreadyExists, // even if it is the experiment itself that has the name
-	},
-	{
-		op:   "DeleteExperiment",
-		send: func(ctx context.Context, s subject) error { return s.DeleteExperiment(ctx, s.experimentID) },
-	},
-	{
-		op:      "RestoreExperiment",
-		prepare: func(ctx context.Context, s subject) error { return s.DeleteExperiment(ctx, s.experimentID) },
-		send:    func(ctx context.Context, s subject) error { return s.RestoreExperiment(ctx, s.experimentID) },
-	},
-	{
-		op: "SetExperimentTag",
-		send: func(ctx context.Context, s subject) error {
-			return s.SetExperimentTag(ctx, s.experimentID, "team", "botany")
-		},
-	},
-	{
-		op: "DeleteExperimentTag",
-		prepare: func(ctx context.Context, s subject) error {
-			return s.SetExperimentTag(ctx, s.experimentID, "team", "botany")
-		},
-		send:  func(ctx context.Context, s subject) error { return s.DeleteExperimentTag(ctx, s.experimentID, "team") },
-		since: "3.2", fastTrackML: "has no such endpoint",
-	},
-	{
-		op: "UpdateRun",
-		send: func(ctx context.Context, s subject) error {
-			return errorOf(s.UpdateRun(ctx, s.runID, tracking.WithRunName("renamed"), tracking.WithStatus(tracking.RunStatusFailed),
-				tracking.WithEndTime(s.at)))
-		},
-	},
-	{
-		op: "SetTerminated",
-		send: func(ctx context.Context, s subject) error {
-			return s.SetTerminated(ctx, s.runID, tracking.RunStatusFinished, tracking.WithEndTime(s.at))
-		},
-	},
-	{
-		op:   "DeleteRun",
-		send: func(ctx context.Context, s subject) error { return s.DeleteRun(ctx, s.runID) },
-	},
-	{
-		op:      "RestoreRun",
-		prepare: func(ctx context.Context, s subject) error { return s.DeleteRun(ctx, s.runID) },
-		send:    func(ctx context.Context, s subject) error { return s.RestoreRun(ctx, s.runID) },
-	},
-	{
-		op: "LogMetric",
-		send: func(ctx context.Context, s subject) error {
-			return s.LogMetric(ctx, s.runID, "loss", 0.5, tracking.WithStep(1), tracking.WithTimestamp(s.at))
-		},
-	},
-	{
-		op:   "LogParam",
-		send: func(ctx context.Context, s subject) error { return s.LogParam(ctx, s.runID, "rate", "0.1") },
-	},
-	{
-		op:   "SetTag",
-		send: func(ctx context.Context, s subject) error { return s.SetTag(ctx, s.runID, "team", "botany") },
-	},
-	{
-		op:      "DeleteTag",
-		prepare: func(ctx context.Context, s subject) error { return s.SetTag(ctx, s.runID, "team", "botany") },
-		send:    func(ctx context.Context, s subject) error { return s.DeleteTag(ctx, s.runID, "team") },
-	},
-	{
-		op: "LogBatch",
-		send: func(ctx context.Context, s subject) error {
-			return s.LogBatch(ctx, s.runID, []tracking.Metric{{Key: "loss", Value: 0.5, Step: 1, Timestamp: s.at}},
-				[]tracking.Param{{Key: "rate", Value: "0.1"}}, map[string]string{"team": "botany"})
-		},
-	},
-	{
-		op: "LogInputs",
-		send: func(ctx context.Context, s subject) error {
-			return s.LogInputs(ctx, s.runID, []tracking.DatasetInput{aDataset()})
-		},
-		fastTrackML: "has no such endpoint",
-	},
-}
 
 // errorOf returns the error of a call whose result does not matter.
 func errorOf[T any](_ T, err error) error { return err }
@@ -207,7 +92,7 @@ func TestSentTwiceCoversOperations(t *testing.T) {
 	for _, op := range tracking.Operations {
 		shown := slices.ContainsFunc(sentTwice, func(use resending) bool { return use.op == op.Name })
 		if op.MayRunTwice && !reads.MatchString(op.Name) && !shown {
-			t.Errorf("%s may run twice, and no scenario sends it twice: add it to sentTwice in twice_test.go", op.Name)
+			t.Errorf("%s may run twice, and no scenario sends it twice: add it to sentTwice in samples_test.go", op.Name)
 		}
 	}
 }

@@ -1,11 +1,11 @@
 // Package drift compares openapi/mlflow.yaml with what MLflow's releases say about their API, and prints each difference that
 // openapi/omissions.yaml does not explain as KIND WHERE WHAT (RELEASES):
 //
-//	go -C lab run ./cmd drift [-release X] [-latest]
+//	go -C lab run ./cmd drift [-release X] [-latest] [-fix]
 //
 // What releases say stands in openapi/facts, so the comparison needs no network. -release fetches the wheel of a release
 // first and reads it, without running it: its facts replace those of the same minor release. -latest fails if the package
-// index has a release that is newer than the facts.
+// index has a release that is newer than the facts. -fix removes omissions that explain nothing.
 package drift
 
 import (
@@ -25,6 +25,7 @@ func Run(ctx context.Context, args []string) error {
 	flags := program.Flags("drift")
 	release := flags.String("release", "", "the release to fetch first, such as 3.18.0")
 	latest := flags.Bool("latest", false, "fail if there is a newer release than the facts know")
+	fix := flags.Bool("fix", false, "remove omissions that explain nothing")
 	if err := program.Parse(flags, args); err != nil {
 		return err
 	}
@@ -46,6 +47,11 @@ func Run(ctx context.Context, args []string) error {
 	problems, compared, err := drift(folder)
 	if err != nil {
 		return err
+	}
+	if *fix {
+		if problems, err = dropStale(filepath.Join(folder, "omissions.yaml"), problems); err != nil {
+			return err
+		}
 	}
 	for _, problem := range problems {
 		fmt.Println(problem)

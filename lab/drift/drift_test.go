@@ -583,3 +583,15 @@ func TestSpansOfReleases(t *testing.T) {
 		assert.Equal(t, want, h.span(set))
 	}
 }
+
+func TestDropStaleRemovesOnlyWhatExplainsNothing(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "omissions.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("- reason: Because.\n  lines:\n    - field A.b is missing (all)\n    - field A.c is missing (all)\n"), 0o600))
+	left, err := dropStale(file, []string{explainsNothing + "field A.c is missing (all)", "field A.d is missing (all)"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"field A.d is missing (all)"}, left)
+	omissions, err := readOmissions(file)
+	require.NoError(t, err)
+	assert.Equal(t, []Omission{{"Because.", []string{"field A.b is missing (all)"}}}, omissions)
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -29,6 +30,30 @@ func readOmissions(file string) ([]Omission, error) {
 	return omissions, nil
 }
 
+// explainsNothing begins the problem of a line in the omissions that is no difference any more.
+const explainsNothing = "omission explains nothing: "
+
+// dropStale removes the lines of a file of omissions that explain nothing, and returns the other problems.
+func dropStale(file string, problems []string) ([]string, error) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	text := string(content)
+	var left []string
+	for _, problem := range problems {
+		line, stale := strings.CutPrefix(problem, explainsNothing)
+		shorter := strings.Replace(text, "    - "+line+"\n", "", 1)
+		if !stale || shorter == text {
+			left = append(left, problem)
+			continue
+		}
+		text = shorter
+		fmt.Println("removed:", line)
+	}
+	return left, os.WriteFile(file, []byte(text), 0o644)
+}
+
 // explain returns the lines that no omission explains, and what is wrong with the omissions themselves.
 func explain(lines []string, omissions []Omission) []string {
 	explained := map[string]bool{}
@@ -42,7 +67,7 @@ func explain(lines []string, omissions []Omission) []string {
 				problems = append(problems, "omission stands there twice: "+line)
 			}
 			if !slices.Contains(lines, line) {
-				problems = append(problems, "omission explains nothing: "+line)
+				problems = append(problems, explainsNothing+line)
 			}
 			explained[line] = true
 		}
