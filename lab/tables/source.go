@@ -102,7 +102,7 @@ func (s *source) addFunc(f *ast.FuncDecl) {
 	case !f.Name.IsExported():
 	case f.Recv == nil && strings.HasPrefix(f.Name.Name, "With"):
 		s.options = append(s.options, option{f.Name.Name, returns, firstSentence(f)})
-	case f.Recv == nil && strings.HasPrefix(f.Name.Name, "New"), f.Recv != nil && types.ExprString(f.Recv.List[0].Type) == "*Client":
+	case f.Recv == nil, f.Recv != nil && types.ExprString(f.Recv.List[0].Type) == "*Client":
 		s.methods = append(s.methods, method{f.Name.Name, firstSentence(f), endpointsOf(f), returns, optionsOf(f)})
 	}
 }
