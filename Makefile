@@ -166,8 +166,8 @@ examples: ## Run all examples against MLFLOW_TRACKING_URI
 		echo "go -C $$example run ."; go -C "$$example" run .; \
 	done
 
-.PHONY: fuzz
 # By count: at the end of a time, go test may fail with "context deadline exceeded" although no input did.
+.PHONY: fuzz
 fuzz: ## Fuzz each target (FUZZTIME=10000x, a number of inputs, or a time)
 	@set -e; for package in $$(git grep -l "^func Fuzz" -- "*_test.go" ":!lab" | xargs -n1 dirname | sort -u | sed "s|^|./|"); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
